@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 OLD    ?= .venv-older
 CLIENTS ?= .venv-clients
+NAUTILUS ?= .venv-nautilus
 FUZZ   ?= .venv-fuzz
 AI     ?= .venv-ai
 RELEASE ?= .venv-release
 # The build for processors; PyPI's brings 2 GB for graphics cards.
 TORCH  ?= torch --index-url https://download.pytorch.org/whl/cpu
+# nautilus_trader needs Python 3.12 or newer.
+NEWER_PYTHON ?= $(lastword python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[23].*/bin/python))
 OLDER_FREQTRADE ?= 2026.6
 JOBS   ?= 2
 # Tests wait for processes and for the venue half of their time: three keep two cores busy.
@@ -27,8 +30,8 @@ PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 
-.PHONY: setup test lint contract compat release-check clients fuzz prometheus postgres endurance \
-	test-ai soak mutants bench demo demo-ai clean
+.PHONY: setup test lint contract compat release-check clients nautilus fuzz prometheus postgres \
+	endurance test-ai soak mutants bench demo demo-ai clean
 
 setup: $(VENV)/.ready
 
@@ -48,6 +51,12 @@ $(OLD)/.ready: pyproject.toml
 $(CLIENTS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/python $(PIP) --editable '.[clients]'
+	touch $@
+
+# A trader of its own, of which the venue needs nothing.
+$(NAUTILUS)/.ready:
+	$(NEWER_PYTHON) -m venv $(NAUTILUS)
+	$(NAUTILUS)/bin/python $(PIP) 'nautilus_trader>=1.230,<2'
 	touch $@
 
 # The same for schemathesis, which pytest would load in every run.
@@ -93,6 +102,10 @@ release-check: $(RELEASE)/.ready
 # python-binance, the exchange's own SDK and ccxt, against the venue: what they parse.
 clients: $(CLIENTS)/.ready
 	$(CLIENTS)/bin/python $(PYTEST) tests/clients
+
+# nautilus_trader's Binance futures adapter trades at the venue, and agrees with it after a cut.
+nautilus: setup $(NAUTILUS)/.ready
+	NAUTILUS_PYTHON=$(NAUTILUS)/bin/python $(BIN)/python -m pytest -n 0 tests/nautilus
 
 # A real Prometheus (Debian's package) scrapes `perpkit metrics` while a bot runs at the venue.
 prometheus: setup
@@ -153,4 +166,5 @@ demo-ai: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo_ai || test $$? -eq 130
 
 clean:
-	rm -rf $(VENV) $(OLD) $(CLIENTS) $(FUZZ) $(AI) $(RELEASE) .demo compat soak bench build dist
+	rm -rf $(VENV) $(OLD) $(CLIENTS) $(NAUTILUS) $(FUZZ) $(AI) $(RELEASE) .demo compat soak bench \
+		build dist

@@ -172,7 +172,7 @@ def test_a_breaker_is_four_files_and_a_generated_page():
 
 def named_targets() -> Iterator[str]:
     for block in BLOCK.finditer(PAGE):
-        yield from re.findall(r"^make (\w+)", textwrap.dedent(block["text"]), re.MULTILINE)
+        yield from re.findall(r"^make ([\w-]+)", textwrap.dedent(block["text"]), re.MULTILINE)
 
 
 @pytest.mark.parametrize("target", sorted(set(named_targets())))

@@ -255,7 +255,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         'tests/ops/test_parameters.py -k "wide_hours or WideHours or document"',
         'python -m pytest tests/pairlists -k "daily_range or DailyRangeFilter"',
         "python -m pytest tests/signals/test_streaks.py",
-        "python -m pytest tests/venue/test_fields.py tests/venue/http/test_continuous_klines.py",
+        "python -m pytest tests/venue/test_fields.py tests/venue/http/test_historical_trades.py",
         "git worktree add --detach /tmp/base BASE",
         "PYTHONPATH=/tmp/base .venv/bin/python -m benchmarks.same_behaviour --out /tmp/before",
         "PYTHONPATH=$PWD .venv/bin/python -m benchmarks.same_behaviour --out /tmp/after",

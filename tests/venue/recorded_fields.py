@@ -72,6 +72,12 @@ def _record(endpoints: str, sources: str, table: str, within: str = "") -> Recor
     return Record(names, tuple(sources.split()), fields, within)
 
 
+def _without(table: str, *names: str) -> str:
+    return "".join(
+        line for line in table.splitlines(keepends=True) if line.split(" ")[0] not in names
+    )
+
+
 _ORDER = """
 orderId int 664082074
 symbol text LTCUSDT
@@ -249,8 +255,8 @@ permissionSets list ["GRID"]
         "symbols",
     ),
     _record(
-        "GET /fapi/v1/klines",
-        "ccxt live",
+        "GET /fapi/v1/klines, GET /fapi/v1/continuousKlines",
+        "ccxt live sdk",
         """
 0 int 1712738460000
 1 price 71481.90
@@ -397,6 +403,33 @@ asks list []
     _record("GET /fapi/v1/depth", "ccxt live", "0 price 76914.90\n1 quantity 5.878", "bids"),
     _record("GET /fapi/v1/depth", "ccxt live", "0 price 76915.00\n1 quantity 2.149", "asks"),
     _record(
+        "GET /fapi/v1/trades",
+        "sdk",
+        """
+id int 28457
+price price 4.00000100
+qty quantity 12.00000000
+quoteQty quote 48.00
+time int 1499865549590
+isBuyerMaker bool true
+isRPITrade bool false
+""",
+    ),
+    _record(
+        "GET /fapi/v1/aggTrades",
+        "sdk",
+        """
+a int 26129
+p price 0.01633102
+q quantity 4.70443515
+nq quantity 4.70443515
+f int 27781
+l int 27781
+T int 1498793709153
+m bool true
+""",
+    ),
+    _record(
         "GET /fapi/v1/openInterest",
         "live",
         """
@@ -434,7 +467,46 @@ timestamp int 1585614900000
 """,
     ),
     # Orders
-    _record("POST /fapi/v1/order, DELETE /fapi/v1/order", "ccxt", _ORDER + "cumQty quantity 0.000"),
+    _record(
+        "POST /fapi/v1/order, DELETE /fapi/v1/order, POST /fapi/v1/order/test, "
+        "POST /fapi/v1/batchOrders, DELETE /fapi/v1/batchOrders",
+        "ccxt sdk",
+        _ORDER + "cumQty quantity 0.000",
+    ),
+    _record(
+        "PUT /fapi/v1/order, PUT /fapi/v1/batchOrders",
+        "sdk",
+        _without(_ORDER, "avgPrice", "cumQuote")
+        + """
+cumQty quantity 0
+pair text BTCUSDT
+modifyId int 12345
+""".lstrip(),
+    ),
+    _record(
+        "GET /fapi/v1/orderAmendment",
+        "sdk",
+        """
+amendmentId int 5363
+symbol text BTCUSDT
+pair text BTCUSDT
+orderId int 20072994037
+clientOrderId text LJ9R4QZDihCaS8UAOOLpgW
+time int 1629184560899
+amendment object {}
+""",
+    ),
+    _record(
+        "GET /fapi/v1/forceOrders",
+        "sdk",
+        _without(_ORDER, "priceProtect", "priceMatch", "selfTradePreventionMode", "goodTillDate")
+        + "time int 1596107620044",
+    ),
+    _record(
+        "POST /fapi/v1/countdownCancelAll",
+        "sdk",
+        "symbol text BTCUSDT\ncountdownTime digits 100000",
+    ),
     _record(
         "GET /fapi/v1/order, GET /fapi/v1/openOrder, GET /fapi/v1/openOrders, "
         "GET /fapi/v1/allOrders",
@@ -601,6 +673,40 @@ isolatedWallet money0 0.31074682
 updateTime int 1786165144675
 isolated bool true
 adlQuantile int 0
+""",
+    ),
+    _record(
+        "POST /fapi/v1/positionMargin",
+        "ccxt sdk",
+        """
+amount number 100.0
+code int 200
+msg text Successfully
+type int 1
+""",
+    ),
+    _record(
+        "GET /fapi/v1/positionMargin/history",
+        "parser",
+        """
+symbol text XRPUSDT
+type int 1
+deltaType text TRADE
+amount money 2.57148240
+asset text USDT
+time int 1711046271555
+positionSide text BOTH
+clientTranId text -
+""",
+    ),
+    _record(
+        "GET /fapi/v1/rateLimit/order",
+        "sdk",
+        """
+rateLimitType text ORDERS
+interval text SECOND
+intervalNum int 10
+limit int 10000
 """,
     ),
     _record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,14 @@ Answers = dict[str, list[Any]]
 
 _PUBLIC = {
     "GET /fapi/v1/klines": {"symbol": BTC, "interval": "1h", "limit": 3},
+    "GET /fapi/v1/continuousKlines": {
+        "pair": BTC,
+        "contractType": "PERPETUAL",
+        "interval": "1h",
+        "limit": 3,
+    },
+    "GET /fapi/v1/trades": {"symbol": BTC, "limit": 3},
+    "GET /fapi/v1/aggTrades": {"symbol": BTC, "limit": 3},
     "GET /fapi/v1/markPriceKlines": {"symbol": BTC, "interval": "1h", "limit": 3},
     "GET /fapi/v1/indexPriceKlines": {"pair": BTC, "interval": "1h", "limit": 3},
     "GET /fapi/v1/premiumIndexKlines": {"symbol": BTC, "interval": "1h", "limit": 3},
@@ -31,6 +40,7 @@ _PUBLIC = {
 _SIGNED = {
     "GET /fapi/v1/commissionRate": {"symbol": BTC},
     "GET /fapi/v1/userTrades": {"symbol": BTC},
+    "GET /fapi/v1/positionMargin/history": {"symbol": BTC},
     "GET /fapi/v1/allOrders": {"symbol": BTC},
     "GET /fapi/v1/allAlgoOrders": {"symbol": BTC},
 }
@@ -105,8 +115,30 @@ def _trade(session: Session) -> None:
         ask(endpoint)
     for endpoint in ("GET /fapi/v2/positionRisk", "GET /fapi/v3/positionRisk"):
         ask(endpoint)
+    ask("POST /fapi/v1/positionMargin", symbol=BTC, amount="1.5", type=1)
+    ask("POST /fapi/v1/positionMargin", symbol=BTC, amount=1, type=2)
+    _change(session, order, price)
     ask("DELETE /fapi/v1/allOpenOrders", symbol=BTC)
     ask("DELETE /fapi/v1/algoOpenOrders", symbol=BTC)
+    engine = session.exchange.engine
+    engine.force_liquidation(engine.account("key"), ETH, session.clock.now())
+
+
+def _change(session: Session, order: dict[str, str], price: float) -> None:
+    """Orders that are checked, changed, and placed several at a time."""
+    ask = session.ask
+    rests = {**order, "type": "LIMIT", "timeInForce": "GTC"}
+    low, lower = str(round(price * 0.97, 1)), str(round(price * 0.96, 1))
+    ask("POST /fapi/v1/order/test", **rests, price=low)
+    ask("POST /fapi/v1/countdownCancelAll", symbol=BTC, countdownTime=60_000)
+    placed = ask("POST /fapi/v1/batchOrders", batchOrders=json.dumps([{**rests, "price": low}] * 2))
+    first, second = (each["orderId"] for each in placed)
+    change = {"symbol": BTC, "side": "BUY", "quantity": "0.010", "price": lower, "modifyId": 7}
+    ask("PUT /fapi/v1/order", orderId=first, **change)
+    ask("GET /fapi/v1/orderAmendment", symbol=BTC, orderId=first)
+    changes = json.dumps([{**change, "orderId": second}])
+    ask("PUT /fapi/v1/batchOrders", batchOrders=changes)
+    ask("DELETE /fapi/v1/batchOrders", symbol=BTC, orderIdList=json.dumps([first, second]))
 
 
 def rows(session: Session, endpoint: str, within: str) -> list[Row]:

@@ -32,6 +32,9 @@ FORM = "application/x-www-form-urlencoded"
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 FIXTURES = [HealthCheck.function_scoped_fixture]
 
+ORDER = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",
+         "price": "20000"}  # fmt: skip
+
 # What is meant by each name, so that requests come far enough to be carried out.
 MEANT: dict[str, tuple[str, ...]] = {
     "symbol": (BTC, "ETHUSDT", "NOPE"),
@@ -66,6 +69,12 @@ MEANT: dict[str, tuple[str, ...]] = {
     "newClientOrderId": ("mine",),
     "clientAlgoId": ("mine",),
     "recvWindow": ("5000", "60000"),
+    "amount": ("1", "0.5"),
+    "countdownTime": ("0", "1000"),
+    "contractType": ("PERPETUAL", "CURRENT_QUARTER"),
+    "batchOrders": (f"[{json.dumps(ORDER)}]", "[{}]", "[[]]", '[{"symbol": {}}]'),
+    "orderIdList": ("[1]", '["1", null]'),
+    "autoCloseType": ("ADL", "LIQUIDATION"),
 }
 NASTY = (
     "", "0", "-1", "-0", "+5", " 5 ", "1_000", "\uff11\uff12", "1e5", "1e999999", "1E+2", ".5",
@@ -86,8 +95,6 @@ JSON_NASTY = (
     float("nan"), float("inf"), "", "x", "1e999999", "NaN", "\ud800", "\x00", "9" * 5000, BTC,
     "latency", [], ["latency"], [BTC] * 3, {}, {"a": {"b": [1]}}, NOW, NOW + 1,
 )  # fmt: skip
-ORDER = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",
-         "price": "20000"}  # fmt: skip
 ALGO = {"algoType": "CONDITIONAL", "symbol": BTC, "side": "SELL", "type": "STOP_MARKET",
         "quantity": "0.01", "triggerPrice": "10000"}  # fmt: skip
 KLINES = {"symbol": BTC, "interval": "1h", "limit": "5", "startTime": "0", "endTime": str(NOW)}
@@ -101,6 +108,21 @@ GOOD: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("POST", "/fapi/v1/algoOrder",
      {**ALGO, "type": "TRAILING_STOP_MARKET", "callbackRate": "1", "activatePrice": "90000"}),
     ("POST", "/fapi/v1/algoOrder", {**ALGO, "quantity": "", "closePosition": "true"}),
+    ("POST", "/fapi/v1/order/test", ORDER),
+    ("PUT", "/fapi/v1/order", {**ORDER, "orderId": str(NOW)}),
+    ("POST", "/fapi/v1/batchOrders", {"batchOrders": f"[{json.dumps(ORDER)}]"}),
+    ("PUT", "/fapi/v1/batchOrders",
+     {"batchOrders": f"[{json.dumps({**ORDER, 'orderId': NOW})}]"}),
+    ("DELETE", "/fapi/v1/batchOrders", {"symbol": BTC, "orderIdList": f"[{NOW}]"}),
+    ("POST", "/fapi/v1/countdownCancelAll", {"symbol": BTC, "countdownTime": "1000"}),
+    ("POST", "/fapi/v1/positionMargin", {"symbol": BTC, "amount": "1", "type": "1"}),
+    ("GET", "/fapi/v1/positionMargin/history", {**RANGE, "type": "1"}),
+    ("GET", "/fapi/v1/forceOrders", {**RANGE, "autoCloseType": "ADL"}),
+    ("GET", "/fapi/v1/orderAmendment", {**RANGE, "orderId": str(NOW)}),
+    ("GET", "/fapi/v1/rateLimit/order", {}),
+    ("GET", "/fapi/v1/trades", {"symbol": BTC, "limit": "5"}),
+    ("GET", "/fapi/v1/aggTrades", {**RANGE, "fromId": "1"}),
+    ("GET", "/fapi/v1/continuousKlines", {**KLINES, "pair": BTC, "contractType": "PERPETUAL"}),
     ("GET", "/fapi/v1/order", {"symbol": BTC, "orderId": str(NOW)}),
     ("DELETE", "/fapi/v1/order", {"symbol": BTC, "orderId": str(NOW)}),
     ("DELETE", "/fapi/v1/allOpenOrders", {"symbol": BTC}),

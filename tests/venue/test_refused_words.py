@@ -25,6 +25,14 @@ STATISTIC = {"symbol": BTC, "period": "1h"}
 # What a request needs beside the symbol.
 WITH_SYMBOL: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/fapi/v1/order", ORDER),
+    ("POST", "/fapi/v1/order/test", ORDER),
+    ("PUT", "/fapi/v1/order", {**ORDER, "price": 9, "orderId": 1}),
+    ("GET", "/fapi/v1/orderAmendment", {"orderId": 1}),
+    ("DELETE", "/fapi/v1/batchOrders", {"orderIdList": "[1]"}),
+    ("POST", "/fapi/v1/countdownCancelAll", {"countdownTime": 1000}),
+    ("GET", "/fapi/v1/forceOrders", {}),
+    ("POST", "/fapi/v1/positionMargin", {"amount": 1, "type": 1}),
+    ("GET", "/fapi/v1/positionMargin/history", {}),
     ("GET", "/fapi/v1/order", {"orderId": 1}),
     ("GET", "/fapi/v1/openOrder", {"orderId": 1}),
     ("DELETE", "/fapi/v1/order", {"orderId": 1}),
@@ -46,6 +54,8 @@ WITH_SYMBOL: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/fapi/v1/marginType", {"marginType": "ISOLATED"}),
     ("GET", "/fapi/v1/klines", {"interval": "1h"}),
     ("GET", "/fapi/v1/markPriceKlines", {"interval": "1h"}),
+    ("GET", "/fapi/v1/trades", {}),
+    ("GET", "/fapi/v1/aggTrades", {}),
     ("GET", "/fapi/v1/depth", {}),
     ("GET", "/fapi/v1/fundingRate", {}),
     ("GET", "/fapi/v1/premiumIndex", {}),

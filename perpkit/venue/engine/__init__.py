@@ -23,6 +23,8 @@ Where the exchange's rules leave room or are not public, the engine follows thes
 - If the order of a triggered conditional order is refused, the conditional order ends as REJECTED
   and keeps the refusal. With price protection, a conditional order does not trigger while mark and
   last price are further apart than the contract allows.
+- An order is changed as if it were cancelled and placed again, with its id kept: see `amending`.
+  Margin that users move: see `position_margin`. A countdown cancels ordinary orders only.
 - The limit of an order with `price_match` is read from the book when the order is placed, or when
   it triggers if it is conditional. A GTD order, conditional or not, expires exactly at its second
   (see `next_time` and `on_time`); prices shown later no longer reach it.
@@ -51,6 +53,7 @@ from perpkit.venue.engine.account import (
     Account,
     Income,
     IncomeKind,
+    MarginChange,
     Position,
     Restrictions,
     SymbolHolding,
@@ -59,14 +62,16 @@ from perpkit.venue.engine.balance import Balance
 from perpkit.venue.engine.brackets import Bracket, Brackets, bundled_brackets
 from perpkit.venue.engine.contract import Contract
 from perpkit.venue.engine.engine import Engine
-from perpkit.venue.engine.history import Lookup
+from perpkit.venue.engine.history import Forced, Lookup
 from perpkit.venue.engine.orders import (
     Algo,
     AlgoStatus,
+    Amendment,
     Fill,
     NewAlgo,
     NewOrder,
     Order,
+    OrderChange,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -87,6 +92,7 @@ __all__ = [
     "Account",
     "Algo",
     "AlgoStatus",
+    "Amendment",
     "Balance",
     "Bracket",
     "Brackets",
@@ -95,13 +101,16 @@ __all__ = [
     "Due",
     "Engine",
     "Fill",
+    "Forced",
     "Income",
     "IncomeKind",
     "Levels",
     "Lookup",
+    "MarginChange",
     "NewAlgo",
     "NewOrder",
     "Order",
+    "OrderChange",
     "OrderStatus",
     "OrderType",
     "Position",

@@ -75,7 +75,7 @@ def accept(
     closing = new.reduce_only or closes(side, position_side)
     _check_status(state, new.symbol, closing)
     if closing:
-        quantity = min(quantity, _reducible(holding, side, position_side, limit))
+        quantity = min(quantity, reducible(holding, side, position_side, limit))
         if quantity <= 0:
             raise Refusal.REDUCE_ONLY.error()
     else:
@@ -84,9 +84,7 @@ def accept(
     if len(holding.orders) >= contract.max_orders:
         raise Refusal.MAX_OPEN_ORDERS.error()
     if not closing:
-        _check_margin(
-            state, account, contract, quote, holding, side, position_side, quantity, limit
-        )
+        check_margin(state, account, contract, quote, holding, side, position_side, quantity, limit)
     return Accepted(
         contract,
         quote,
@@ -137,7 +135,7 @@ def _check_status(state: EngineState, symbol: str, closing: bool) -> None:
         raise Refusal.NOT_OPENING.error()
 
 
-def _reducible(
+def reducible(
     holding: SymbolHolding, side: Side, position_side: PositionSide, limit: Decimal | None
 ) -> Decimal:
     """Returns how much an order may close: the position less what resting orders close before it.
@@ -155,7 +153,7 @@ def _reducible(
     return abs(position.amount) - before
 
 
-def _check_margin(
+def check_margin(
     state: EngineState,
     account: Account,
     contract: Contract,

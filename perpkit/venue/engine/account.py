@@ -90,6 +90,17 @@ class Income:
     asset: str = USDT
 
 
+@dataclass(frozen=True, slots=True)
+class MarginChange:
+    """Margin that the user has moved to an isolated position, or from it: negative."""
+
+    symbol: str
+    amount: Decimal
+    asset: str
+    time: int
+    position_side: PositionSide
+
+
 @dataclass(slots=True, eq=False)
 class Position:
     """A position in one symbol: the only one in one-way mode, one of two in hedge mode.
@@ -155,6 +166,7 @@ class Account:
     :param wallets: balances by asset, isolated wallets included; only an `Income` changes them. One
         of credits makes it an account in credits mode
     :param maker, taker: commission rates, fractions of the traded value
+    :param countdowns: by symbol, when all its orders will be cancelled, ms
     :param listener: is called with every event; None while there is no user data stream
     """
 
@@ -175,6 +187,8 @@ class Account:
     algos_by_client_id: dict[str, Algo] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     incomes: list[Income] = field(default_factory=list)
+    margin_changes: list[MarginChange] = field(default_factory=list)
+    countdowns: dict[str, int] = field(default_factory=dict)
     listener: Callable[[Event], None] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

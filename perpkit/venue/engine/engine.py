@@ -1,4 +1,4 @@
-"""The engine's only entry point. This half has the users' requests, `market_side` is the other."""
+"""The engine's only entry point: the users' requests, beside `market_side` and `past`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from perpkit.venue.engine import (
+    amending,
     history,
     ledger,
     liquidation,
     matching,
+    position_margin,
     settings,
     triggers,
 )
@@ -17,27 +19,25 @@ from perpkit.venue.engine.account import (
     UNRESTRICTED,
     USDT,
     Account,
-    Income,
-    IncomeKind,
+    MarginChange,
     Restrictions,
 )
 from perpkit.venue.engine.balance import Balance, balance_of
-from perpkit.venue.engine.history import Lookup
-from perpkit.venue.engine.market_side import MarketSide
 from perpkit.venue.engine.orders import (
     Algo,
     AlgoStatus,
-    Fill,
     NewAlgo,
     NewOrder,
     Order,
+    OrderChange,
     OrderStatus,
 )
+from perpkit.venue.engine.past import Past
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.views import PositionView, position_views
 
 
-class Engine(MarketSide):
+class Engine(Past):
     """The accounts, orders and positions of one venue; the package's docstring has the rules.
 
     Times are ms since the epoch and come from the caller; they must never decrease. A refused
@@ -90,6 +90,31 @@ class Engine(MarketSide):
         liquidation.cover_debt(self._state, account, new.symbol, now)
         return order
 
+    def check_order(self, account: Account, new: NewOrder, now: int) -> Order:
+        """Returns what `place_order` would place: see `matching.check`."""
+        return matching.check(self._state, account, new, now)
+
+    def amend_order(
+        self,
+        account: Account,
+        symbol: str,
+        change: OrderChange,
+        now: int,
+        *,
+        order_id: int = 0,
+        client_id: str = "",
+    ) -> Order:
+        """Changes price and quantity of an open order and returns it: see `amending`.
+
+        :raises VenueError: -2013 unless there is such an order and it is open; others by the change
+        """
+        order = self._order(account, symbol, order_id, client_id)
+        if order is None or not order.is_open:
+            raise Refusal.NO_SUCH_ORDER.error()
+        amending.amend(self._state, account, order, change, now)
+        liquidation.cover_debt(self._state, account, symbol, now)
+        return order
+
     def cancel_order(
         self, account: Account, symbol: str, now: int, *, order_id: int = 0, client_id: str = ""
     ) -> Order:
@@ -108,6 +133,14 @@ class Engine(MarketSide):
         holding = self._state.holding(account, symbol)
         for order in list(holding.orders.values()):
             matching.cancel(account, order, now)
+
+    def set_countdown(self, account: Account, symbol: str, after: int, now: int) -> None:
+        """Cancels all ordinary orders of a symbol in `after` ms; 0 stops the countdown."""
+        self._state.contract(symbol)
+        if after:
+            account.countdowns[symbol] = now + after
+        else:
+            account.countdowns.pop(symbol, None)
 
     def query_order(
         self,
@@ -219,6 +252,14 @@ class Engine(MarketSide):
     def set_margin_type(self, account: Account, symbol: str, *, isolated: bool) -> None:
         settings.set_margin_type(self._state, account, symbol, isolated=isolated)
 
+    def change_margin(
+        self, account: Account, symbol: str, position_side: str, amount: Decimal, now: int
+    ) -> MarginChange:
+        """Moves margin to an isolated position, or from it: see `position_margin`."""
+        return position_margin.change_margin(
+            self._state, account, symbol, position_side, amount, now
+        )
+
     def set_position_mode(self, account: Account, *, hedge: bool) -> None:
         settings.set_position_mode(account, hedge=hedge)
 
@@ -250,33 +291,6 @@ class Engine(MarketSide):
             for view in position_views(self._state, account, holding.symbol)
             if view.amount or view.initial_margin
         ]
-
-    # Past of an account: see `history`
-
-    def order_history(self, account: Account, symbol: str, lookup: Lookup, now: int) -> list[Order]:
-        self._state.contract(symbol)
-        return history.orders(account.orders.values(), lookup, now, symbol)
-
-    def algo_history(self, account: Account, symbol: str, lookup: Lookup, now: int) -> list[Algo]:
-        self._state.contract(symbol)
-        return history.algos(account.algos.values(), lookup, now, symbol)
-
-    def trade_history(
-        self, account: Account, symbol: str, lookup: Lookup, now: int, order_id: int | None = None
-    ) -> list[Fill]:
-        self._state.contract(symbol)
-        return history.trades(account.fills, lookup, now, symbol, order_id)
-
-    def income_history(
-        self,
-        account: Account,
-        lookup: Lookup,
-        now: int,
-        *,
-        symbol: str | None = None,
-        kind: IncomeKind | None = None,
-    ) -> list[Income]:
-        return history.incomes(account.incomes, lookup, now, symbol, kind)
 
     def _order(self, account: Account, symbol: str, order_id: int, client_id: str) -> Order | None:
         self._state.contract(symbol)

@@ -23,7 +23,7 @@ def check_price(contract: Contract, price: Decimal) -> None:
         raise Refusal.INVALID_MESSAGE.error()
     if price <= 0:
         raise Refusal.PRICE_NEGATIVE.error()
-    _check_precision(price, max(contract.precision, _places(contract.tick)))
+    check_precision(price, max(contract.precision, _places(contract.tick)))
     if price < max(contract.min_price, contract.tick):
         raise Refusal.PRICE_BELOW_MIN.error()
     if price > contract.max_price:
@@ -38,7 +38,7 @@ def check_quantity(contract: Contract, quantity: Decimal, *, market: bool) -> No
         raise Refusal.INVALID_MESSAGE.error()
     if quantity <= 0:
         raise Refusal.QUANTITY_ZERO.error()
-    _check_precision(quantity, _places(contract.step))
+    check_precision(quantity, _places(contract.step))
     if quantity < contract.step:
         raise Refusal.QUANTITY_BELOW_MIN.error()
     if quantity > (contract.max_market_quantity if market else contract.max_quantity):
@@ -74,7 +74,7 @@ def check_notional(contract: Contract, notional: Decimal) -> None:
         raise Refusal.MIN_NOTIONAL.error(f"{contract.min_notional:f}")
 
 
-def _check_precision(value: Decimal, places: int) -> None:
+def check_precision(value: Decimal, places: int) -> None:
     """Checks the number of decimals, regardless of the price or quantity grid."""
     if _places(value) > places:
         raise Refusal.BAD_PRECISION.error()

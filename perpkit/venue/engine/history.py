@@ -9,19 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar
 
 from perpkit.durations import DAY_MS
-from perpkit.venue.engine.account import Income, IncomeKind
-from perpkit.venue.engine.orders import Algo, AlgoStatus, Fill, Order, OrderStatus
+from perpkit.venue.engine.account import Income, IncomeKind, MarginChange
+from perpkit.venue.engine.orders import Algo, AlgoStatus, Amendment, Fill, Order, OrderStatus
 from perpkit.venue.engine.refusals import Refusal
 
 WINDOW_MS = 7 * DAY_MS  # the longest window that may be requested, and the default
 KEPT_MS = 90 * DAY_MS
+MARGIN_KEPT_MS = 30 * DAY_MS
 UNFILLED_KEPT_MS = 3 * DAY_MS
 
 Row = TypeVar("Row")
 Placed = TypeVar("Placed", Order, Algo)
+
+
+class Forced(StrEnum):
+    """Kinds of orders that the exchange itself sends, by how their client ids begin."""
+
+    LIQUIDATION = "autoclose-"
+    ADL = "adl_autoclose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,65 @@ def incomes(
     )
 
 
+def forced(
+    every: Iterable[Order],
+    lookup: Lookup,
+    now: int,
+    symbol: str | None = None,
+    kind: Forced | None = None,
+) -> list[Order]:
+    """Returns the orders with which the exchange has closed positions, of one kind or of both.
+
+    :raises VenueError: -4165, -1023, as for `trades`
+    """
+    start, end = _span(lookup, now, WINDOW_MS)
+    begins = [each.value for each in Forced] if kind is None else [kind.value]
+    return _chosen(
+        [
+            order
+            for order in every
+            if start <= order.created <= end
+            and symbol in (None, order.symbol)
+            and order.client_id.startswith(tuple(begins))
+        ],
+        lookup,
+    )
+
+
+def amendments(every: Iterable[Amendment], lookup: Lookup, now: int) -> list[Amendment]:
+    """Returns the changes of one order, the newest first.
+
+    :raises VenueError: -4165, -1023, as for `trades`
+    """
+    start, end = _span(lookup, now, KEPT_MS)
+    return _chosen([each for each in every if start <= each.time <= end], lookup)[::-1]
+
+
+def margin_changes(
+    every: Iterable[MarginChange],
+    lookup: Lookup,
+    now: int,
+    symbol: str,
+    adding: bool | None = None,
+) -> list[MarginChange]:
+    """Returns what was added to the margin of positions in a symbol, or taken from it, or both.
+
+    :raises VenueError: -4165, -1023, as for `trades`
+    """
+    start, end = _span(lookup, now, MARGIN_KEPT_MS)
+    start = max(start, now - MARGIN_KEPT_MS)
+    return _chosen(
+        [
+            change
+            for change in every
+            if change.symbol == symbol
+            and start <= change.time <= end
+            and adding in (None, change.amount > 0)
+        ],
+        lookup,
+    )
+
+
 def order_forgotten(order: Order, now: int) -> bool:
     """Returns whether the exchange has deleted the order and answers -2013."""
     unfilled = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED) and not order.executed
@@ -165,7 +233,7 @@ def _span(lookup: Lookup, now: int, longest: int | None) -> tuple[int, int]:
     if start is None:
         everything = lookup.first is not None if end is None else longest is None
         end = now if end is None else end
-        start = 0 if everything else end - WINDOW_MS
+        start = 0 if everything else end - (longest or WINDOW_MS)
     elif end is None:
         end = now if longest is None else start + longest
     return max(start, now - KEPT_MS), end

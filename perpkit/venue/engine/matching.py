@@ -40,6 +40,42 @@ def place(
     :param algo: the triggered conditional order from which it comes, if any
     :raises VenueError: the exchange's refusal; nothing has changed
     """
+    accepted, trades = _checked(state, account, new, now, algo)
+    order = _made(accepted, new, next(state.order_ids), now, algo)
+    enter(account, accepted.holding, order)
+    if algo is not None:
+        algo.order = order
+        ledger.set_algo(account, algo, AlgoStatus.TRIGGERED, now)
+    execute(state, account, accepted.quote, order, trades, now)
+    if order.is_open:
+        if order.type is OrderType.LIMIT and order.time_in_force.rests:
+            join_queue(state, accepted.quote, order)
+        else:
+            market = order.type is OrderType.MARKET
+            reason = ExpiryReason.MARKET_UNFILLED if market else ExpiryReason.IOC_UNFILLED
+            ledger.end_order(account, order, OrderStatus.EXPIRED, now, reason)
+    return order
+
+
+def check(state: EngineState, account: Account, new: NewOrder, now: int) -> Order:
+    """Checks an order as `place` does, and returns what it would be: with id 0, and nothing filled.
+
+    :raises VenueError: the exchange's refusal
+    """
+    accepted, _ = _checked(state, account, new, now, None)
+    return _made(accepted, new, 0, now, None)
+
+
+def join_queue(state: EngineState, quote: Quote, order: Order) -> None:
+    """Puts a resting order behind everything else that waits at its price."""
+    order.ahead = quote.depth.resting(order.side, order.price)
+    order.place = next(state.places)
+
+
+def _checked(
+    state: EngineState, account: Account, new: NewOrder, now: int, algo: Algo | None
+) -> tuple[Accepted, list[Level]]:
+    """The order as it may be placed, and what it trades with at once."""
     accepted = accept(state, account, new, now, triggered=algo is not None)
     trades = accepted.quote.sweep(accepted.side, accepted.quantity, _reach(accepted))
     traded = sum((quantity for _, quantity in trades), ZERO)
@@ -47,17 +83,7 @@ def place(
         raise Refusal.FOK.error()
     if accepted.time_in_force is TimeInForce.GTX and trades:
         raise Refusal.GTX.error()
-
-    order = _register(state, account, accepted, new, now, algo)
-    execute(state, account, accepted.quote, order, trades, now)
-    if order.is_open:
-        if order.type is OrderType.LIMIT and order.time_in_force.rests:
-            order.ahead = accepted.quote.depth.resting(order.side, order.price)
-        else:
-            market = order.type is OrderType.MARKET
-            reason = ExpiryReason.MARKET_UNFILLED if market else ExpiryReason.IOC_UNFILLED
-            ledger.end_order(account, order, OrderStatus.EXPIRED, now, reason)
-    return order
+    return accepted, trades
 
 
 def _reach(accepted: Accepted) -> Decimal:
@@ -67,16 +93,8 @@ def _reach(accepted: Accepted) -> Decimal:
     return accepted.quote.mark * (1 + accepted.side.sign * accepted.contract.take_bound)
 
 
-def _register(
-    state: EngineState,
-    account: Account,
-    accepted: Accepted,
-    new: NewOrder,
-    now: int,
-    algo: Algo | None,
-) -> Order:
-    number = next(state.order_ids)
-    order = Order(
+def _made(accepted: Accepted, new: NewOrder, number: int, now: int, algo: Algo | None) -> Order:
+    return Order(
         id=number,
         client_id=new.client_id or f"venue-{number}",
         symbol=new.symbol,
@@ -94,11 +112,6 @@ def _register(
         price_match=accepted.price_match,
         good_till=accepted.good_till,
     )
-    enter(account, accepted.holding, order)
-    if algo is not None:
-        algo.order = order
-        ledger.set_algo(account, algo, AlgoStatus.TRIGGERED, now)
-    return order
 
 
 def enter(account: Account, holding: SymbolHolding, order: Order) -> None:
@@ -145,7 +158,7 @@ def cancel(account: Account, order: Order, now: int) -> None:
 def match_resting(
     state: EngineState, symbol: str, now: int, traded: Decimal, most: Decimal | None
 ) -> None:
-    """Fills resting orders, best price first, then oldest first.
+    """Fills resting orders, best price first, then those first that have waited there longest.
 
     :param traded: quantity that traded at the last price since the previous call
     :param most: maximum that all resting orders together may fill now; None for no limit
@@ -157,7 +170,7 @@ def match_resting(
         if (holding := account.holdings.get(symbol)) is not None
         for order in holding.orders.values()
     ]
-    waiting.sort(key=lambda pair: (-pair[1].side.sign * pair[1].price, pair[1].id))
+    waiting.sort(key=lambda pair: (-pair[1].side.sign * pair[1].price, pair[1].place))
     for account, order in waiting:
         if not order.is_open:  # expired with the position it was to close
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -156,6 +156,40 @@ class NewAlgo:
     price_protect: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """What a user wants an open order to be, as sent; `Amendment` is what came of it.
+
+    :param quantity: the whole order, what has been filled included
+    :param price_match: replaces `price`: see `PriceMatch`
+    :param reduce_only: asks for the checks of a reduce-only order, which it must be already
+    :param number: the user's own number of the change, passed back
+    """
+
+    side: str
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    price_match: str = "NONE"
+    reduce_only: bool = False
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """One change of an open order: price and quantity before and after.
+
+    :param count: how often the order has been changed, this time included
+    :param number: the user's own, if any
+    """
+
+    id: int
+    time: int
+    price: tuple[Decimal, Decimal]
+    quantity: tuple[Decimal, Decimal]
+    count: int
+    number: int | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Order:
     """An accepted order, which the engine keeps up to date.
@@ -164,6 +198,7 @@ class Order:
     :param quantity: as accepted; a reduce-only order is cut to the position
     :param quote: value traded so far, quote asset
     :param ahead: quantity that is before a resting order in the queue at its price
+    :param place: orders of the venue's users at one price fill in this order, lowest first
     :param good_till: expiry, ms; 0 for never
     :param forced: whether the exchange sent it, to close a position
     """
@@ -186,8 +221,10 @@ class Order:
     executed: Decimal = ZERO
     quote: Decimal = ZERO
     ahead: Decimal = ZERO
+    place: int = 0
     price_match: PriceMatch = PriceMatch.NONE
     good_till: int = 0
+    amendments: list[Amendment] = field(default_factory=list)
     forced: bool = False
 
     @property

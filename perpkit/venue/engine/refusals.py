@@ -44,15 +44,22 @@ class Refusal(Enum):
     LIMIT_TOO_LOW = -4024, "Limit price can't be lower than {}."
     BAD_LEVERAGE = -4028, "Leverage {} is not valid"
     BAD_WORKING_TYPE = -4031, "Invalid parameter working type."
+    CANCEL_BATCH_SIZE = -4032, "Exceed maximum cancel order size."
     MAX_ALGO_ORDERS = -4045, "Reach max stop order limit."
     SAME_MARGIN_TYPE = -4046, "No need to change margin type."
     MARGIN_TYPE_ORDERS = -4047, "Margin type cannot be changed if there exists open orders."
     MARGIN_TYPE_POSITION = -4048, "Margin type cannot be changed if there exists position."
+    NOT_ISOLATED = -4049, "Add margin only support for isolated position."
+    CROSS_BALANCE = -4050, "Cross balance insufficient."
+    ISOLATED_BALANCE = -4051, "Isolated balance insufficient."
+    NO_POSITION_MARGIN = -4054, "Cannot add position margin: position is 0."
+    AMOUNT_NOT_POSITIVE = -4055, "Amount must be positive."
     SAME_POSITION_MODE = -4059, "No need to change position side."
     BAD_POSITION_SIDE = -4060, "Invalid position side."
     POSITION_SIDE_MISMATCH = -4061, "Order's position side does not match user's setting."
     POSITION_MODE_ORDERS = -4067, "Position side cannot be changed if there exists open orders."
     POSITION_MODE_POSITION = -4068, "Position side cannot be changed if there exists position."
+    BATCH_SIZE = -4082, "Invalid number of batch place orders."
     DUPLICATE_CLIENT_ID = -4116, "ClientOrderId is duplicated."
     USE_ALGO_ENDPOINT = (
         -4120,
@@ -122,7 +129,11 @@ class Refusal(Enum):
         "Due to the order could not be executed as maker, the Post Only order will be rejected. "
         "The order will not be recorded in the order history.",
     )
-
+    AMENDED_STATUS = -5024, "Symbol is not in trading status. Order amendment is not permitted."
+    AMENDED_TYPE = -5025, "Only limit order is supported."
+    AMENDED_TOO_OFTEN = -5026, "Exceed maximum modify order limit."
+    SAME_ORDER = -5027, "No need to modify the order."
+    AMENDED_NOTIONAL = -5029, "Order's notional must be no smaller than {}"
     BAD_PRICE_MATCH = -5037, "Invalid price match"
     PRICE_MATCH_TYPE = -5038, "Price match only supports order type: LIMIT, STOP AND TAKE_PROFIT"
     GOOD_TILL = (
@@ -131,6 +142,7 @@ class Refusal(Enum):
         "and smaller than 253402300799000",
     )
     NO_PRICE_MATCH = -5041, "No depth matches this BBO order"
+    NOT_REDUCE_ONLY = -5047, "The original order is not a reduce-only order."
 
     @property
     def code(self) -> int:

@@ -43,6 +43,8 @@ class EngineState:
     order_ids: count[int] = field(init=False)
     algo_ids: count[int] = field(init=False)
     trade_ids: count[int] = field(default_factory=lambda: count(1))
+    places: count[int] = field(default_factory=lambda: count(1))
+    amendment_ids: count[int] = field(default_factory=lambda: count(1))
     income_ids: count[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:

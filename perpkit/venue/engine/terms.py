@@ -94,11 +94,16 @@ def good_till(time_in_force: TimeInForce, sent: int | None, now: int) -> int:
 
 
 def expire_due(state: EngineState, symbol: str, now: int) -> None:
-    """Expires the GTD orders of the symbol that are due."""
+    """Expires the GTD orders of the symbol that are due, and those whose countdown has ended."""
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is None:
             continue
+        ended = account.countdowns.get(symbol)
+        if ended is not None and ended <= now:
+            del account.countdowns[symbol]
+            for order in list(holding.orders.values()):
+                ledger.end_order(account, order, OrderStatus.CANCELED, ended)
         for order in list(holding.orders.values()):
             if order.good_till and order.good_till <= now:
                 ledger.end_order(account, order, OrderStatus.EXPIRED, order.good_till)
@@ -108,11 +113,13 @@ def expire_due(state: EngineState, symbol: str, now: int) -> None:
 
 
 def next_expiry(state: EngineState, symbol: str, after: int) -> int | None:
-    """Returns the first moment after `after`, ms, at which a GTD order of the symbol expires."""
+    """Returns the first moment after `after`, ms, at which the clock ends orders of the symbol."""
     moments: list[int] = []
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is not None:
             moments += (order.good_till for order in holding.orders.values())
             moments += (algo.good_till for algo in holding.algos.values())
+            if holding.orders and symbol in account.countdowns:
+                moments.append(account.countdowns[symbol])
     return min((moment for moment in moments if moment > after), default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpkit.venue.engine import USDT, Account, Balance, Income, PositionView
+from perpkit.venue.engine import USDT, Account, Balance, Income, MarginChange, PositionView
 from perpkit.venue.http.numbers import (
     decimal_or_point,
     money,
@@ -217,4 +217,17 @@ def adl_quantile(symbol: str, views: list[PositionView]) -> dict[str, Any]:
             "SHORT": short,
             "HEDGE" if joint else "BOTH": ranks.get("BOTH", 0),
         },
+    }
+
+
+def margin_change(change: MarginChange) -> dict[str, Any]:
+    return {
+        "symbol": change.symbol,
+        "type": 1 if change.amount > 0 else 2,
+        "deltaType": "USER_ADJUST",
+        "amount": money(abs(change.amount)),
+        "asset": change.asset,
+        "time": change.time,
+        "positionSide": change.position_side.value,
+        "clientTranId": "",
     }

@@ -12,6 +12,8 @@ from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.exchange.order_faults import check_permission, locks
 from perpkit.venue.http import account_payloads as payloads
 from perpkit.venue.http import settings_payloads
+from perpkit.venue.http.batch_routes import add_batches
+from perpkit.venue.http.exchange_info import ORDER_LIMITS
 from perpkit.venue.http.handlers import Handler, Signed, choice_of, known_symbol, optional_symbol
 from perpkit.venue.http.history_routes import add_history
 from perpkit.venue.http.numbers import plain
@@ -58,6 +60,7 @@ def account_router(exchange: Exchange) -> APIRouter:
     _add_settings(exchange, signed)
     _add_account(exchange, signed)
     add_orders(exchange, signed)
+    add_batches(exchange, signed)
     add_algos(exchange, signed)
     add_history(exchange, signed)
     return router
@@ -129,6 +132,28 @@ def _add_settings(exchange: Exchange, signed: Signed) -> None:
             "maxNotionalValue": plain(largest),
             "symbol": symbol,
         }
+
+    @signed("POST", "/fapi/v1/positionMargin", trading=True)
+    def position_margin(account: Account, sent: RequestParameters, now: int) -> Any:
+        symbol = known_symbol(engine, sent)
+        amount = sent.decimal("amount")
+        kind = choice_of(sent, "type", ("1", "2"))
+        for name, value in (("amount", amount), ("type", kind)):
+            if value is None:
+                raise Refusal.MANDATORY.error(name)
+        assert amount is not None
+        side = sent.text("positionSide", "BOTH")
+        engine.change_margin(account, symbol, side, amount if kind == "1" else -amount, now)
+        return {
+            "amount": float(amount),
+            "code": 200,
+            "msg": "Successfully modify position margin.",
+            "type": int(kind or 0),
+        }
+
+    @signed("GET", "/fapi/v1/rateLimit/order")
+    def order_limits(account: Account, _: RequestParameters, now: int) -> Any:
+        return ORDER_LIMITS
 
     @signed("GET", "/fapi/v1/accountConfig")
     def account_config(account: Account, _: RequestParameters, now: int) -> Any:

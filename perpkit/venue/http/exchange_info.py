@@ -33,11 +33,7 @@ def exchange_info(market: Market) -> dict[str, Any]:
         "timezone": "UTC",
         "serverTime": now,
         "futuresType": "U_MARGINED",
-        "rateLimits": [
-            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
-            _rate_limit("ORDERS", "MINUTE", 1, 1200),
-            _rate_limit("ORDERS", "SECOND", 10, 300),
-        ],
+        "rateLimits": [_rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400), *ORDER_LIMITS],
         "exchangeFilters": [],
         "assets": [
             {"asset": asset, "marginAvailable": True, "autoAssetExchange": "-10000"}
@@ -49,6 +45,9 @@ def exchange_info(market: Market) -> dict[str, Any]:
 
 def _rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
+
+
+ORDER_LIMITS = [_rate_limit("ORDERS", "MINUTE", 1, 1200), _rate_limit("ORDERS", "SECOND", 10, 300)]
 
 
 def _symbol(instrument: Instrument, stands: Listing, now: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ application/x-www-form-urlencoded; the query takes precedence where both have on
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from typing import Any
@@ -57,6 +58,55 @@ def _read(encoded: bytes) -> dict[str, str]:
             raise VenueError(-1101, f"Duplicate values for parameter '{name}'.")
         values[name] = value
     return values
+
+
+def read_objects(name: str, text: str) -> list[dict[str, str]]:
+    """The objects of a JSON list, such as the orders of a batch; values as if sent by themselves.
+
+    :raises VenueError: -1102 where it is no such list, -1100 for illegal characters in it
+    """
+    found = _read_list(name, text)
+    if not all(isinstance(each, dict) for each in found):
+        raise _malformed(name)
+    return [
+        {key: _as_sent(name, value) for key, value in each.items() if value is not None}
+        for each in found
+    ]
+
+
+def read_values(name: str, text: str) -> list[str]:
+    """The values of a JSON list, such as order ids; errors are those of `read_objects`."""
+    return [_as_sent(name, value) for value in _read_list(name, text)]
+
+
+def _read_list(name: str, text: str) -> list[Any]:
+    try:
+        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise _malformed(name) from None
+    if not isinstance(found, list):
+        raise _malformed(name)
+    return found
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"not JSON: {word}")
+
+
+def _as_sent(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise _malformed(name)
+    if _ILLEGAL.search(value):
+        raise VenueError(-1100, "Illegal characters found in a parameter.")
+    return value
+
+
+def _malformed(name: str) -> VenueError:
+    return VenueError(
+        -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    )
 
 
 def illegal(name: str, legal: re.Pattern[str]) -> VenueError:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query, Response
 
-from perpkit.durations import DAY_MS
+from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.venue.errors import VenueError, invalid_interval, not_trading
 from perpkit.venue.http import payloads
 from perpkit.venue.http.exchange_info import exchange_info
@@ -29,6 +29,7 @@ Symbol = Annotated[str, Query(min_length=1)]
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 _PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 _STATISTICS_KEPT_MS = 30 * DAY_MS
+_AGGREGATES_KEPT_MS = 2 * DAY_MS
 
 
 def market_router(market: Market) -> APIRouter:
@@ -38,6 +39,7 @@ def market_router(market: Market) -> APIRouter:
     _add_candles(router, market)
     _add_funding(router, market)
     _add_prices(router, market)
+    _add_trades(router, market)
     _add_statistics(router, market)
     return router
 
@@ -100,6 +102,21 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         limit: Limit1500 = 500,
     ) -> Response:
         return klines(PriceKind.LAST, symbol, interval, startTime, endTime, limit)
+
+    @router.get("/fapi/v1/continuousKlines")
+    async def continuous(
+        pair: Symbol,
+        contractType: Symbol,  # noqa: N803
+        interval: Symbol,
+        startTime: Time = None,  # noqa: N803
+        endTime: Time = None,  # noqa: N803
+        limit: Limit1500 = 500,
+    ) -> Response:
+        kind = market.instrument(pair).contract_type
+        # Of dated contracts the venue has no series that goes on from one to the next.
+        if contractType != kind or not kind.perpetual:
+            raise VenueError(-4104, "Invalid contract type")
+        return klines(PriceKind.LAST, pair, interval, startTime, endTime, limit)
 
     @router.get("/fapi/v1/markPriceKlines")
     async def mark(
@@ -205,6 +222,35 @@ def _add_prices(router: APIRouter, market: Market) -> None:
     async def open_interest(symbol: Symbol) -> dict[str, Any]:
         _check_traded(market, symbol)
         return payloads.open_interest(market, symbol)
+
+
+def _add_trades(router: APIRouter, market: Market) -> None:
+    @router.get("/fapi/v1/trades")
+    async def recent(symbol: Symbol, limit: Limit1000 = 500) -> list[dict[str, Any]]:
+        _check_traded(market, symbol)
+        return payloads.trades(market.instrument(symbol), market.trades(symbol, limit=limit))
+
+    @router.get("/fapi/v1/aggTrades")
+    async def aggregates(
+        symbol: Symbol,
+        fromId: Time = None,  # noqa: N803
+        startTime: Time = None,  # noqa: N803
+        endTime: Time = None,  # noqa: N803
+        limit: Limit1000 = 500,
+    ) -> list[dict[str, Any]]:
+        _check_order(startTime, endTime)
+        if startTime is not None and endTime is not None and endTime - startTime >= HOUR_MS:
+            raise VenueError(-1127, "More than 1 hours between startTime and endTime.")
+        # Without a start, the newest ones are asked for, which are all kept.
+        start = max(market.now() - _AGGREGATES_KEPT_MS, startTime or 0)
+        found = market.trades(
+            symbol,
+            start=None if startTime is None and fromId is None else start,
+            end=endTime,
+            first=fromId or 1,
+            limit=limit,
+        )
+        return payloads.aggregates(market.instrument(symbol), found)
 
 
 def _add_statistics(router: APIRouter, market: Market) -> None:

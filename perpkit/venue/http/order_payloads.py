@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from perpkit.venue.engine import Algo, Fill, Order, OrderType
+from perpkit.venue.engine import Algo, Amendment, Fill, Order, OrderType
 from perpkit.venue.http.numbers import (
     fixed,
     money,
@@ -28,6 +28,14 @@ def placed(order: Order, instrument: Instrument) -> dict[str, Any]:
     """The answer to POST and DELETE."""
     shown = _order(order, instrument)
     return {**shown, "cumQty": shown["executedQty"], "updateTime": order.updated}
+
+
+def amended(order: Order, instrument: Instrument, number: int | None) -> dict[str, Any]:
+    """The answer to PUT: of the same fields less the average, and the user's number if sent."""
+    shown = placed(order, instrument)
+    del shown["avgPrice"], shown["cumQuote"]
+    given = {} if number is None else {"modifyId": number}
+    return {**shown, "pair": instrument.symbol, **given}
 
 
 def queried(order: Order, instrument: Instrument) -> dict[str, Any]:
@@ -126,6 +134,35 @@ def listed_algo(algo: Algo, instrument: Instrument) -> dict[str, Any]:
         "tpPrice": nothing,
         "slTriggerPrice": nothing,
         "slPrice": nothing,
+    }
+
+
+def forced(order: Order, instrument: Instrument) -> dict[str, Any]:
+    """A row of `forceOrders`."""
+    shown = queried(order, instrument)
+    for newer in ("priceProtect", "priceMatch", "selfTradePreventionMode", "goodTillDate"):
+        del shown[newer]
+    return shown
+
+
+def amendment(order: Order, change: Amendment, instrument: Instrument) -> dict[str, Any]:
+    """A row of `orderAmendment`."""
+    prices = [price_text(instrument, price) for price in change.price]
+    quantities = [quantity_text(instrument, quantity) for quantity in change.quantity]
+    given = {} if change.number is None else {"modifyId": change.number}
+    return {
+        "amendmentId": change.id,
+        "symbol": order.symbol,
+        "pair": order.symbol,
+        "orderId": order.id,
+        "clientOrderId": order.client_id,
+        "time": change.time,
+        "amendment": {
+            "price": dict(zip(("before", "after"), prices, strict=True)),
+            "origQty": dict(zip(("before", "after"), quantities, strict=True)),
+            "count": change.count,
+            **given,
+        },
     }
 
 

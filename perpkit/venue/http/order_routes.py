@@ -1,11 +1,10 @@
-"""Signed endpoints of orders and conditional orders: place, cancel, query."""
+"""Signed endpoints of orders and conditional orders: place, change, cancel, query."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from perpkit.venue.engine import Account, NewAlgo, NewOrder, Refusal
+from perpkit.venue.engine import Account, NewAlgo, NewOrder, OrderChange, Refusal
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.exchange.order_faults import check_lock
 from perpkit.venue.http import order_payloads as payloads
@@ -27,41 +26,81 @@ _SELF_TRADES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
 _CLOSING = {("SELL", "LONG"), ("BUY", "SHORT")}
 
 
+def place_order(exchange: Exchange, account: Account, sent: RequestParameters, now: int) -> Any:
+    new = _new_order(sent)
+    check_lock_of(exchange, new, closing=new.reduce_only, now=now)
+    order = exchange.engine.place_order(account, new, now)
+    return payloads.placed(order, exchange.market.instrument(order.symbol))
+
+
+def amend_order(exchange: Exchange, account: Account, sent: RequestParameters, now: int) -> Any:
+    symbol = known_symbol(exchange.engine, sent)
+    change = OrderChange(
+        side=sent.text("side"),
+        quantity=sent.decimal("quantity"),
+        price=sent.decimal("price"),
+        price_match=sent.text("priceMatch", "NONE"),
+        reduce_only=sent.flag("reduceOnly"),
+        number=optional_integer(sent, "modifyId"),
+    )
+    which = order_of(sent, "orderId")
+    order = exchange.engine.amend_order(account, symbol, change, now, **which)
+    return payloads.amended(order, exchange.market.instrument(symbol), change.number)
+
+
+def cancel_order(
+    exchange: Exchange, account: Account, symbol: str, sent: RequestParameters, now: int
+) -> Any:
+    order = exchange.engine.cancel_order(account, symbol, now, **order_of(sent, "orderId"))
+    return payloads.placed(order, exchange.market.instrument(symbol))
+
+
 def add_orders(exchange: Exchange, signed: Signed) -> None:
     engine, instrument = exchange.engine, exchange.market.instrument
-    check_open = _lock(exchange)
 
     @signed("POST", "/fapi/v1/order", trading=True)
     def place(account: Account, sent: RequestParameters, now: int) -> Any:
+        return place_order(exchange, account, sent, now)
+
+    @signed("POST", "/fapi/v1/order/test", trading=True)
+    def check(account: Account, sent: RequestParameters, now: int) -> Any:
         new = _new_order(sent)
-        check_open(new, closing=new.reduce_only, now=now)
-        order = engine.place_order(account, new, now)
+        check_lock_of(exchange, new, closing=new.reduce_only, now=now)
+        order = engine.check_order(account, new, now)
         return payloads.placed(order, instrument(order.symbol))
+
+    @signed("PUT", "/fapi/v1/order", trading=True)
+    def amend(account: Account, sent: RequestParameters, now: int) -> Any:
+        return amend_order(exchange, account, sent, now)
 
     @signed("GET", "/fapi/v1/order")
     def query(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
-        order = engine.query_order(account, symbol, now=now, **_which(sent, "orderId"))
+        order = engine.query_order(account, symbol, now=now, **order_of(sent, "orderId"))
         return payloads.queried(order, instrument(symbol))
 
     @signed("GET", "/fapi/v1/openOrder")
     def query_open(account: Account, sent: RequestParameters, now: int) -> Any:
         symbol = known_symbol(engine, sent)
-        order = engine.query_order(account, symbol, now=now, **_which(sent, "orderId"))
+        order = engine.query_order(account, symbol, now=now, **order_of(sent, "orderId"))
         if not order.is_open:
             raise Refusal.NO_SUCH_ORDER.error()
         return payloads.queried(order, instrument(symbol))
 
     @signed("DELETE", "/fapi/v1/order", trading=True)
     def cancel(account: Account, sent: RequestParameters, now: int) -> Any:
-        symbol = known_symbol(engine, sent)
-        order = engine.cancel_order(account, symbol, now, **_which(sent, "orderId"))
-        return payloads.placed(order, instrument(symbol))
+        return cancel_order(exchange, account, known_symbol(engine, sent), sent, now)
 
     @signed("DELETE", "/fapi/v1/allOpenOrders", trading=True)
     def cancel_all(account: Account, sent: RequestParameters, now: int) -> Any:
         engine.cancel_all(account, known_symbol(engine, sent), now)
         return _CANCELLED_ALL
+
+    @signed("POST", "/fapi/v1/countdownCancelAll", trading=True)
+    def countdown(account: Account, sent: RequestParameters, now: int) -> Any:
+        symbol, after = known_symbol(engine, sent), sent.integer("countdownTime")
+        engine.set_countdown(account, symbol, after, now)
+        return {"symbol": symbol, "countdownTime": str(after)}
 
     @signed("GET", "/fapi/v1/openOrders")
     def open_orders(account: Account, sent: RequestParameters, now: int) -> Any:
@@ -71,14 +110,13 @@ def add_orders(exchange: Exchange, signed: Signed) -> None:
 
 def add_algos(exchange: Exchange, signed: Signed) -> None:
     engine, instrument = exchange.engine, exchange.market.instrument
-    check_open = _lock(exchange)
 
     @signed("POST", "/fapi/v1/algoOrder", trading=True)
     def place(account: Account, sent: RequestParameters, now: int) -> Any:
         sent.text("algoType")
         choice_of(sent, "algoType", ("CONDITIONAL",))
         new = _new_algo(sent)
-        check_open(new, closing=new.reduce_only or new.close_position, now=now)
+        check_lock_of(exchange, new, closing=new.reduce_only or new.close_position, now=now)
         algo = engine.place_algo(account, new, now)
         return payloads.placed_algo(algo, instrument(algo.symbol))
 
@@ -114,15 +152,11 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
         ]
 
 
-def _lock(exchange: Exchange) -> Callable[..., None]:
-    """Returns the check that refuses opening orders, -4400, while account or symbol is locked."""
-
-    def check_open(new: NewOrder | NewAlgo, *, closing: bool, now: int) -> None:
-        symbol = exchange.engine.contract(new.symbol).symbol
-        closing = closing or (new.side, new.position_side) in _CLOSING
-        check_lock(exchange.market.faults, symbol, closing=closing, now=now)
-
-    return check_open
+def check_lock_of(exchange: Exchange, new: NewOrder | NewAlgo, *, closing: bool, now: int) -> None:
+    """Refuses opening orders, -4400, while account or symbol is locked."""
+    symbol = exchange.engine.contract(new.symbol).symbol
+    closing = closing or (new.side, new.position_side) in _CLOSING
+    check_lock(exchange.market.faults, symbol, closing=closing, now=now)
 
 
 def _new_order(sent: RequestParameters) -> NewOrder:
@@ -167,7 +201,7 @@ def _new_algo(sent: RequestParameters) -> NewAlgo:
     )
 
 
-def _which(sent: RequestParameters, name: str) -> dict[str, Any]:
+def order_of(sent: RequestParameters, name: str) -> dict[str, Any]:
     """Identifies an order by the exchange's id or by the client's own."""
     number, client = optional_integer(sent, name) or 0, sent.text("origClientOrderId", "")
     if not number and not client:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from perpkit.venue.errors import VenueError
-from perpkit.venue.http.numbers import fixed, money, price_text, quantity_text
+from perpkit.venue.http.numbers import fixed, money, price_text, quantity_text, quote_text
 from perpkit.venue.market.book import Book
 from perpkit.venue.market.candles import Candles, PriceKind
 from perpkit.venue.market.history import Funding
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.perpetual import INTEREST_8H
+from perpkit.venue.market.trades import Trades
 
 _TRADE_SIZE = 1500.0  # USDT, by which a turnover becomes a number of trades
 
@@ -43,6 +45,42 @@ def klines(instrument: Instrument, candles: Candles, ms: int, kind: PriceKind) -
             for t, o, h, lo, c, _, _ in rows
         )
     return f"[{text}]".encode()
+
+
+def trades(instrument: Instrument, found: Trades) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": number,
+            "price": price_text(instrument, price),
+            "qty": quantity_text(instrument, quantity),
+            "quoteQty": quote_text(instrument, price * quantity),
+            "time": time,
+            "isBuyerMaker": sold,
+            "isRPITrade": False,
+        }
+        for number, time, price, quantity, sold in _rows(found)
+    ]
+
+
+def aggregates(instrument: Instrument, found: Trades) -> list[dict[str, Any]]:
+    """Each trade is an aggregate of its own: no two are within the 100 ms that are put together."""
+    return [
+        {
+            "a": number,
+            "p": price_text(instrument, price),
+            "q": quantity_text(instrument, quantity),
+            "nq": quantity_text(instrument, quantity),
+            "f": number,
+            "l": number,
+            "T": time,
+            "m": sold,
+        }
+        for number, time, price, quantity, sold in _rows(found)
+    ]
+
+
+def _rows(found: Trades) -> Iterator[tuple[int, int, float, float, bool]]:
+    return zip(*(column.tolist() for column in found.columns()), strict=True)
 
 
 def funding(market: Market, symbol: str, settled: Funding) -> list[dict[str, Any]]:

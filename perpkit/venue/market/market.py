@@ -15,7 +15,7 @@ import numpy as np
 from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.venue.errors import invalid_interval, invalid_symbol, not_trading
 from perpkit.venue.faults.faults import PRICE_KINDS, FaultKind, FaultPlan
-from perpkit.venue.market import tape
+from perpkit.venue.market import tape, trades
 from perpkit.venue.market.book import Book, emptied, make_book, volatility_stress, widened
 from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, PriceKind, Times, joined
 from perpkit.venue.market.clock import Clock, VirtualClock, iso_minute
@@ -127,6 +127,26 @@ class Market:
         if not len(candles):
             raise not_trading()
         return float(candles.close[-1])
+
+    def trades(
+        self,
+        symbol: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        first: int = 1,
+        limit: int = 500,
+    ) -> trades.Trades:
+        """At most `limit` trades in [start, end] (ms) with ids from `first` on: see `trades`.
+
+        With `start` or `first` they are the oldest from there on, else the newest.
+        """
+        pair = self._pair(symbol)
+        latest = min(self.now(), pair.end - 1 if end is None else end, pair.end - 1)
+        since = max(first, 1 if start is None else trades.first_id_at(pair, start))
+        chosen = trades.newest if start is None and first == 1 else trades.oldest
+        over = self._shocks(symbol, PriceKind.LAST)
+        return chosen(pair, over, since, trades.last_id_at(pair, latest), limit)
 
     def as_of(self, time: int) -> Market:
         """The same market as it stood at an earlier time."""

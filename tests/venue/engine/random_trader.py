@@ -7,7 +7,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from perpkit.venue.engine import Account, Depth, Engine, NewAlgo, NewOrder
+from perpkit.venue.engine import Account, Depth, Engine, NewAlgo, NewOrder, OrderChange
 from perpkit.venue.errors import VenueError
 from tests.venue.engine.desk import BTC, ETH, dec
 
@@ -50,8 +50,18 @@ class Run:
         self.now += self.dice.choice((1, 1_000, 60_000))
         user, symbol = self.dice.choice(self.users), self.dice.choice(SYMBOLS)
         action = self.dice.choices(
-            (self.order, self.algo, self.move, self.fund, self.cancel, self.cancel_algo, self.set),
-            weights=(30, 20, 30, 5, 7, 4, 4),
+            (
+                self.order,
+                self.algo,
+                self.move,
+                self.fund,
+                self.cancel,
+                self.cancel_algo,
+                self.set,
+                self.amend,
+                self.margin,
+            ),
+            weights=(30, 20, 30, 5, 7, 4, 4, 6, 3),
         )[0]
         before, refusal = summary(self.users), None
         try:
@@ -87,6 +97,26 @@ class Run:
         if not (order.executed or order.closing or order.reduce_only):
             # Where a loss has used it up, an order that binds none is still taken.
             assert free_margin(self.engine, user) >= min(free, ZERO)
+
+    def amend(self, user: Account, symbol: str) -> None:
+        resting = self.engine.open_orders(user, symbol)
+        if not resting:
+            return
+        order = self.dice.choice(resting)
+        change = OrderChange(
+            order.side,
+            self.quantity(user, symbol, order.reduce_only),
+            self.near(symbol, 0.03),
+            reduce_only=order.reduce_only,
+        )
+        self.engine.amend_order(user, symbol, change, self.now, order_id=order.id)
+        self.reached[f"amended {order.status}"] += 1
+
+    def margin(self, user: Account, symbol: str) -> None:
+        side = self.dice.choice(("LONG", "SHORT")) if user.hedge else "BOTH"
+        amount = dec(self.dice.randint(-3_000, 3_000)) / 10
+        change = self.engine.change_margin(user, symbol, side, amount, self.now)
+        self.reached["margin added" if change.amount > 0 else "margin taken"] += 1
 
     def algo(self, user: Account, symbol: str) -> None:
         kind = self.dice.choice(ALGO_TYPES)
@@ -209,7 +239,8 @@ def summary(users: list[Account]) -> list[Any]:
             user.hedge,
             len(user.fills),
             len(user.incomes),
-            [(o.id, o.status, o.executed) for o in user.orders.values()],
+            [(o.id, o.status, o.executed, o.price, o.quantity) for o in user.orders.values()],
+            len(user.margin_changes),
             [(a.id, a.status) for a in user.algos.values()],
             {
                 symbol: (

@@ -207,6 +207,7 @@ class Books:
         self.positions: dict[tuple[str, str], Decimal] = {}
         self.orders: dict[int, list[str]] = defaultdict(list)
         self.executed: Counter[int] = Counter()
+        self.changed: Counter[int] = Counter()
         self.trades: list[int] = []
         self.algos: dict[int, list[str]] = defaultdict(list)
         self.times: list[int] = []
@@ -217,6 +218,9 @@ class Books:
         if getattr(event, "time", None) is not None:
             self.times.append(event.time)
         match event:
+            case OrderEvent(order=order, execution=Execution.AMENDMENT):
+                self.changed[order.id] += 1
+                assert self.changed[order.id] == order.amendments[-1].count
             case OrderEvent(order=order, fill=fill):
                 self.orders[order.id].append(order.status.value)
                 if fill is not None:
@@ -237,6 +241,7 @@ class Books:
     def verify(self) -> None:
         user = self.user
         assert self.wallets == user.wallets
+        assert self.changed == Counter({n: len(o.amendments) for n, o in user.orders.items()})
         assert self.trades == [fill.id for fill in user.fills]
         assert {n: statuses[-1] for n, statuses in self.orders.items()} == {
             n: order.status.value for n, order in user.orders.items()

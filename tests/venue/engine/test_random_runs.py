@@ -122,7 +122,9 @@ REACHED = {
     *(f"income {kind}" for kind in (
         "REALIZED_PNL", "COMMISSION", "FUNDING_FEE", "INSURANCE_CLEAR")),
     *(f"refused {code}" for code in (
-        -2011, -2019, -2021, -2022, -4061, -4116, -5021, -5022)),
+        -2011, -2019, -2021, -2022, -4049, -4054, -4061, -4116, -5021, -5022)),
+    "amended NEW",
+    "margin added",
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from perpkit.venue.market.candles import INTERVALS_MS, Candles
 from perpkit.venue.market.market import Market
 
 _USD_M = 1
+# Of one symbol at a look; the next look goes on from there.
+_MOST_TRADES = 1_000
 # First trade ids of candles are this far apart a ms, so that those of candles never overlap.
 _TRADES_A_MS = 1_000
 
@@ -49,6 +51,15 @@ def kline(
             "B": "0",
         },
     }
+
+
+def agg_trades(market: Market, symbol: str, first: int, now: int) -> list[dict[str, Any]]:
+    """:param first: the smallest id"""
+    found = market.trades(symbol, first=first, limit=_MOST_TRADES)
+    return [
+        {"e": "aggTrade", "E": now, "s": symbol, **row, "st": _USD_M}
+        for row in payloads.aggregates(market.instrument(symbol), found)
+    ]
 
 
 def book_ticker(market: Market, symbol: str) -> dict[str, Any]:

@@ -61,6 +61,22 @@ class _Klines:
         return out
 
 
+class _Trades:
+    """Each trade once."""
+
+    def __init__(self, market: Market, symbol: str) -> None:
+        self._market, self._symbol = market, symbol
+        newest = market.trades(symbol, limit=1).id.tolist()
+        self._next = newest[0] + 1 if newest else 1
+
+    def poll(self, now: int) -> list[Message]:
+        out: list[Message] = []
+        for message in payloads.agg_trades(self._market, self._symbol, self._next, now):
+            out.append(message)
+            self._next = message["a"] + 1
+        return out
+
+
 class _Books:
     """A message for each book, which the venue makes once a second."""
 
@@ -105,6 +121,8 @@ def source_of(market: Market, stream: Stream) -> Source:
     assert symbol is not None
     if stream.kind is StreamKind.KLINE:
         return _Klines(market, symbol, stream.interval)
+    if stream.kind is StreamKind.AGG_TRADE:
+        return _Trades(market, symbol)
     if stream.kind is StreamKind.MARK_PRICE:
         return _Periodic(lambda now: payloads.mark_price(market, symbol, now), stream.every_ms)
     if stream.kind is StreamKind.BOOK_TICKER:

@@ -29,6 +29,7 @@ class Route(StrEnum):
 
 class StreamKind(StrEnum):
     KLINE = "kline"
+    AGG_TRADE = "aggTrade"
     BOOK_TICKER = "bookTicker"
     DEPTH = "depth"
     MARK_PRICE = "markPrice"
@@ -96,8 +97,8 @@ def _parsed(name: str, market: Market) -> Stream:
     symbol = lower.upper()
     if lower != lower.lower() or symbol not in market.symbols:
         raise ValueError(f"stream {name!r} must begin with a listed symbol in lower case")
-    if what == "bookTicker":
-        return Stream(name, StreamKind.BOOK_TICKER, symbol)
+    if what in (StreamKind.BOOK_TICKER, StreamKind.AGG_TRADE):
+        return Stream(name, StreamKind(what), symbol)
     if (every := _mark_price_ms(what, "markPrice")) is not None:
         return Stream(name, StreamKind.MARK_PRICE, symbol, every_ms=every)
     if match := _DEPTH.fullmatch(what):

@@ -19,6 +19,7 @@ SECOND_MS = 1_000
     [
         ("btcusdt@kline_5m", "market", "BTCUSDT"),
         ("btcusdt@kline_1w", "market", "BTCUSDT"),
+        ("btcusdt@aggTrade", "market", "BTCUSDT"),
         ("btcusdt@markPrice", "market", "BTCUSDT"),
         ("btcusdt@markPrice@1s", "market", "BTCUSDT"),
         ("!markPrice@arr", "market", None),
@@ -58,6 +59,28 @@ def test_names_that_are_no_streams(market, name, why):
     with pytest.raises(ValueError, match=why) as caught:
         parse_stream(name, market, None)
     assert repr(name[:128]) in str(caught.value)
+
+
+def test_each_trade_comes_once_as_rest_has_it(exchange, clock, client):
+    def test(ear):
+        connection = ear.connect("btcusdt@aggTrade")
+        begin, messages = clock.now(), []
+        for ms in (0, 100, 900, 50, 61_000, 1, 1_200_000, 300, 0):
+            ear.turn(ms)
+            messages += sent(connection)
+        more = clock.now() - begin
+        rows = client(
+            "GET", "/fapi/v1/aggTrades", symbol="BTCUSDT", startTime=begin + 1, limit=1000
+        )
+        rows += client(
+            "GET", "/fapi/v1/aggTrades", symbol="BTCUSDT", fromId=rows[-1]["a"] + 1, limit=1000
+        )
+        assert len(rows) == more // SECOND_MS
+        names = rows[0].keys()
+        assert [{name: message[name] for name in names} for message in messages] == rows
+        assert {message["e"] for message in messages} == {"aggTrade"}
+
+    listening(exchange, clock, test)
 
 
 def test_each_candle_closes_once_as_rest_has_it(exchange, clock, client):
