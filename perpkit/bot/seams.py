@@ -95,7 +95,14 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FreqtradeBot.create_stoploss_order", ("self.exchange.create_stoploss(",)),
     ("FreqtradeBot.create_stoploss_order", ("trade.orders.append(order_obj)",)),
     ("FreqtradeBot.handle_stoploss_on_exchange", ("self.create_stoploss_order(",)),
-    ("FreqtradeBot.handle_trailing_stoploss_on_exchange", ("self.create_stoploss_order(",)),
+    (
+        "FreqtradeBot.handle_trailing_stoploss_on_exchange",
+        ("self.cancel_stoploss_on_exchange(trade)", "self.create_stoploss_order("),
+    ),
+    (
+        "FreqtradeBot.manage_trade_stoploss_orders",
+        ("self.handle_trailing_stoploss_on_exchange(",),
+    ),
     ("FreqtradeBot.startup_update_open_orders", ("self.handle_cancel_order(",)),
     (
         "FreqtradeBot.exit_positions",

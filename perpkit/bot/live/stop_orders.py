@@ -65,6 +65,15 @@ class StopOrders:
         self._handle = replace(
             bot, "bot.handle_stoploss_on_exchange", self.handle_stoploss_on_exchange
         )
+        self._moving = False
+        self._trail = replace(
+            bot,
+            "bot.handle_trailing_stoploss_on_exchange",
+            self.handle_trailing_stoploss_on_exchange,
+        )
+        self._cancel_all = replace(
+            bot, "bot.cancel_stoploss_on_exchange", self.cancel_stoploss_on_exchange
+        )
 
     def create_stoploss(self, **order: Any) -> CcxtOrder:
         """Replaces Freqtrade's method; sends the first part of a stop that is too large."""
@@ -150,6 +159,26 @@ class StopOrders:
             return False
         return True
 
+    def handle_trailing_stoploss_on_exchange(self, trade: Trade, order: CcxtOrder) -> None:
+        """Replaces Freqtrade's method, which cancels a stop before it places the next one.
+
+        In between the exchange may fail for minutes. Here the old stop stays until the guard finds
+        it superfluous, at the latest at the end of the cycle.
+        """
+        self._moving = True
+        try:
+            self._trail(trade, order)
+        finally:
+            self._moving = False
+
+    def cancel_stoploss_on_exchange(self, trade: Trade, *args: Any, **how: Any) -> Trade:
+        """Replaces Freqtrade's method; a stop that is about to be moved is not cancelled."""
+        if self._moving:
+            self._moving = False  # whatever follows, such as an exit, means it
+            return trade
+        cancelled: Trade = self._cancel_all(trade, *args, **how)
+        return cancelled
+
     def lacks_a_part(self, trade: Trade) -> bool:
         """Whether a position that needs several stops has some at the wanted price, which do not
         cover all of it."""
@@ -191,13 +220,23 @@ class StopOrders:
         found = self._exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
         return bool(found["status"] == "open")
 
+    def _is_gone(self, order: Order) -> bool:
+        """Whether the exchange has no such stop, or one that ended without becoming an order."""
+        try:
+            found = self._exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
+        except InvalidOrderException:
+            return True
+        return bool(found["status"] in ("canceled", "expired", "rejected"))
+
     def cancel(self, order: Order) -> None:
         """Cancels a stop. The bot's lock must be held."""
         try:
             cancelled = self._exchange.cancel_stoploss_order_with_result(
                 order.order_id, order.ft_pair, order.safe_amount
             )
-        except InvalidOrderException:  # the exchange has none to cancel
+        except InvalidOrderException:
+            if not self._is_gone(order):
+                return  # it has triggered: Freqtrade books it
             cancelled = {"id": order.order_id, "status": "canceled"}
         order.update_from_ccxt_object(cancelled)
         Trade.commit()

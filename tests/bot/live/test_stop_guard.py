@@ -162,6 +162,8 @@ class Bot:
         add_stop(trade, trade.amount)
         return True
 
+    def handle_trailing_stoploss_on_exchange(self, trade, order): ...
+
     def cancel_stoploss_on_exchange(self, trade):
         for order in trade.open_sl_orders:
             self._do("cancel")
