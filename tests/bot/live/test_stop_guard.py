@@ -12,7 +12,12 @@ from unittest import mock
 import ccxt
 import pytest
 import time_machine
-from freqtrade.exceptions import DDosProtection, OperationalException, TemporaryError
+from freqtrade.exceptions import (
+    DDosProtection,
+    InvalidOrderException,
+    OperationalException,
+    TemporaryError,
+)
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.open_entries import OpenEntries
@@ -657,3 +662,23 @@ def test_nothing_is_added_to_a_position_without_its_whole_stop(bot, guard, stop,
     ):
         assert (guard.refusal(BTC) == "its position has no stop") is refused
         assert guard.refusal("ETH/USDT:USDT") is None
+
+
+@pytest.mark.parametrize(
+    ("there", "is_open"),
+    [("open", True), ("closed", True), ("canceled", False), ("expired", False), (None, False)],
+)
+def test_a_stop_that_cannot_be_cancelled_is_looked_at(bot, guard, monkeypatch, there, is_open):
+    """One that has triggered is Freqtrade's to book: as cancelled, its fill would be lost."""
+
+    def look(order_id, pair):
+        if there is None:
+            raise InvalidOrderException("unknown order")
+        return {"id": order_id, "status": there}
+
+    monkeypatch.setattr(bot, "fetch_stoploss_order", look)
+    bot.fails["cancel outlived"] = InvalidOrderException("unknown order")
+    (order,) = position(stop=0.01).open_sl_orders
+    with bot._exit_lock:
+        guard._stop_orders.cancel(order)
+    assert order.ft_is_open is is_open
