@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from freqtrade.enums import State
-from freqtrade.persistence import Trade
+from freqtrade.persistence import Order, Trade
 
 from perpkit.venue.exchange.invariants import Breach, Invariant, InvariantLimits
 from perpkit.venue.faults.faults import FaultPlan
@@ -201,7 +201,11 @@ class _Playing:
             self._compared = now
             self._found.compared += 1
             apart = position_differences(Trade.get_open_trades(), self._venue)
-            self._found.apart += [f"{each}" for each in apart]
+            self._found.apart += [f"{each}" for each in apart if not self._awaits(str(each))]
+
+    def _awaits(self, apart: str) -> bool:
+        """Whether an order of the pair may have filled since the cycle before, unseen."""
+        return any(apart.startswith(order.ft_pair) for order in Order.get_open_orders())
 
     def _close(self) -> None:
         """No fault is left but what they have made of prices; then every trade is closed."""
