@@ -168,8 +168,9 @@ class RunningParts(NoParts):
             if opened is not None:
                 limit = partial.max_unprotected_seconds
                 journal = opened.journal
-                part = self._next_part if settings.use.targets else None
-                wanted = WantedTargets(bot.strategy, part)
+                # A journal in memory would leave them to the next start as another bot's.
+                rest = settings.use.targets and opened.reason is None
+                wanted = WantedTargets(bot.strategy, self._next_part if rest else None)
                 self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal, wanted)
                 self._booking = Booking(dp)
             # Last, so that it cancels open orders before an exit is measured and split.
@@ -185,7 +186,8 @@ class RunningParts(NoParts):
         gate = GoLiveGate(config, bot.strategy)
         if gate.reason is not None:
             self.obstacles.reasons[GOLIVE] = gate.reason
-        self.parts_off = (OFF,) if gate.off else ()
+        unbooked = settings.use.targets and not config["dry_run"] and not self.guarded
+        self.parts_off = (*((OFF,) if gate.off else ()), *((NO_TARGETS,) if unbooked else ()))
         self._needs_verdict = gate.asked and not gate.off
         if self.obstacles.passive is None:
             note_what_trades(config, bot.strategy)
