@@ -45,7 +45,7 @@ from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
 from perpkit.bot.live.traffic import Traffic
-from perpkit.bot.live.wanted_targets import WantedTargets
+from perpkit.bot.live.wanted_targets import NO_TARGETS, WantedTargets
 from perpkit.bot.positioning.refresh import PositioningRefresh
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.parameters import Settings
@@ -55,6 +55,7 @@ from perpkit.bot.running_bot import deliver, running_bot
 from perpkit.bot.watching.market_alerts import MarketAlerts
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.bot.watching.watch import Watch
+from perpkit.market.credits import ignored
 from perpkit.market.exchanges import facts_of
 from perpkit.risk.targets import Target
 
@@ -179,6 +180,8 @@ class RunningParts(NoParts):
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
         if wrong is not None:
             self.obstacles.reasons[CREDITS_MODE] = str(wrong)
+            if self.guarded and ignored(config) is None:  # the guard compares with the account
+                self.obstacles.followed.add(CREDITS_MODE)
         if latch.wrong:
             self.obstacles.reasons[NAME] = latch.wrong
         if self._fleet.wrong:
