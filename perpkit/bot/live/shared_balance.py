@@ -47,8 +47,7 @@ class SharedBalance:
     def fetch_balance(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Replaces ccxt's method, whose `total` has the profit of open positions in it."""
         balances: dict[str, Any] = self._fetch(params or {})
-        info = balances.get("info")
-        total = info.get("totalMarginBalance") if isinstance(info, Mapping) else None
+        total = (balances.get("info") or {}).get("totalMarginBalance")
         row = balances.get(self._coin or "")
         if row is not None and total is not None:
             row["total"] = float(total)
