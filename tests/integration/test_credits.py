@@ -127,7 +127,10 @@ def test_a_flat_bot_does_not_start_where_settings_and_account_differ(case, tmp_p
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[] if case in ("isolated", "single-asset") else SLOW) for case in WRONG],
+    [
+        pytest.param(case, marks=[] if case in ("isolated", "single-asset") else SLOW)
+        for case in WRONG
+    ],
 )
 def test_with_an_open_trade_no_entry_is_made(case, tmp_path):
     wallets, right, wrong, words = WRONG[case]

@@ -98,7 +98,8 @@ def trade_by_hand(venue, side, amount="0.100"):
     venue.exchange.catch_up(BTC)
     engine, now = venue.exchange.engine, venue.exchange.market.now()
     name = f"{BY_HAND}{side}{len(venue.account.orders)}"
-    engine.place_order(venue.account, NewOrder(BTC, side, "MARKET", Decimal(amount), client_id=name), now)
+    new = NewOrder(BTC, side, "MARKET", Decimal(amount), client_id=name)
+    engine.place_order(venue.account, new, now)
 
 
 def far_order(venue, client_id, amount="0.002"):
