@@ -24,7 +24,6 @@ from perpkit.breakers.breaker import Trading
 from perpkit.record.journal import JournalError
 from perpkit.venue.engine import NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
-from perpkit.venue.market.instruments import Instrument
 from tests.bench.acts import (
     STEP,
     STEP_SIZE,
@@ -53,16 +52,16 @@ MINUTE = timedelta(minutes=1)
 ORDER = "/fapi/v1/order"
 
 
-def market(*points, **given):
+def market(*points):
     """Minutes after the start of the minute, and prices; R is 2,500."""
     first = (1, 50_000.0)
-    return scripted_market(START.replace(second=0), [first, *points], turnover=1e10, **given)
+    return scripted_market(START.replace(second=0), [first, *points], turnover=1e10)
 
 
 STILL = market((2, 50_000.0))
 UP = market((2, 50_000.0), (3, 53_000.0))
 UP_AND_DOWN = market((2, 50_000.0), (3, 53_000.0), (4, 46_000.0))
-COARSE = Instrument("BTC", tick_size=100.0, step_size=0.001)
+PAIR = "BTC/USDT:USDT"
 
 
 @contextmanager
@@ -301,13 +300,17 @@ def test_a_stopped_bot_books_and_places_none():
 
 
 def test_a_price_between_coarse_ticks_is_not_moved_again_and_again():
-    with held(market((2, 50_000.0), instrument=COARSE)) as (bot, venue):
-        bot.run(6, STEP)
-        assert targets(venue, resting=False) == targets(venue) != []
+    with held(STILL) as (bot, venue):
+        bot.bot.exchange.markets[PAIR]["precision"]["price"] = 100.0
+        bot.run(2, STEP)
+        coarse = targets(venue)
+        assert [order.price % 100 for order in coarse] == [0, 0]
+        bot.run(4, STEP)
+        assert targets(venue) == coarse
 
 
 def test_no_part_rests_that_the_bot_would_not_sell():
-    with held(STILL, position_adjustment_enable=False) as (bot, venue):
+    with held(STILL, position_adjustment_enable=False) as (_bot, venue):
         (whole,) = targets(venue)
         assert whole.quantity == venue.amount
 
