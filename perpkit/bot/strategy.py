@@ -156,8 +156,6 @@ class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
     funding_extreme = deepcopy(FUNDING_EXTREME)
 
     def __init__(self, config: Config) -> None:
-        if not self.position_adjustment_enable:
-            return None  # Freqtrade would not ask for it
         super().__init__(config)
         self._columns: dict[str, CandleColumns] = {}
 
