@@ -127,9 +127,12 @@ def test_a_flat_bot_does_not_start_where_settings_and_account_differ(case, tmp_p
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[] if case == "single-asset" else SLOW) for case in WRONG],
+    [
+        pytest.param(case, marks=[] if case in ("isolated", "single-asset") else SLOW)
+        for case in WRONG
+    ],
 )
-def test_with_an_open_trade_it_is_reducing(case, tmp_path):
+def test_with_an_open_trade_no_entry_is_made(case, tmp_path):
     wallets, right, wrong, words = WRONG[case]
     desk = Desk(tmp_path, wallets)
     with desk.start(START, right) as bot:
@@ -138,14 +141,33 @@ def test_with_an_open_trade_it_is_reducing(case, tmp_path):
     with desk.start(LATER, wrong) as bot:
         bot.bot.strategy.side = "long"
         bot.run(16, STEP)
-        decision = bot.bot.strategy.watch.decision("ETH/USDT:USDT")
-        assert decision.trading is Trading.REDUCING
-        assert words in decision.reason
-        [said] = [text for text in strategy_messages(bot) if text.startswith("REDUCING")]
-        assert words.replace("_", " ") in said  # as Telegram shows it
+        decision = bot.bot.strategy.watch.decision(BTC)
+        if case == "isolated":  # the configuration alone says so, until the next start
+            assert decision.trading is Trading.REDUCING
+            assert words in decision.reason
+            [said] = [text for text in strategy_messages(bot) if text.startswith("REDUCING")]
+            assert words.replace("_", " ") in said  # as Telegram shows it
+        else:
+            assert not decision.reason
+            assert words in bot.bot.strategy._running._guard.refusal("ETH/USDT:USDT")
+            [said] = [text for text in warnings(bot) if "Settings of account" in text]
+            assert words in said
         assert (desk.venue.amount, len(live_stops(desk.venue))) == (amount, 1)
         bot.bot.strategy.side, bot.bot.strategy.leave = None, True
         bot.run_until(lambda: not desk.venue.amount, 2 * MINUTE, STEP)
+
+
+def test_once_the_account_fits_nothing_restricts_a_bot_with_an_open_trade(tmp_path):
+    desk = Desk(tmp_path, MULTI)
+    with desk.start(START, USDT) as bot:
+        hold(bot, desk.venue)
+    with desk.start(LATER, {"margin_mode": "cross"}) as bot:
+        bot.run(16, STEP)
+        guard, watch = bot.bot.strategy._running._guard, bot.bot.strategy.watch
+        assert "in multi-assets mode" in guard.refusal(BTC)
+        desk.venue.account.multi_assets = False
+        bot.run(16, STEP)
+        assert (guard.refusal(BTC), watch.decision(BTC).trading) == (None, Trading.ACTIVE)
 
 
 def test_freqtrade_itself_refuses_isolated_margin_in_credits_mode(tmp_path):

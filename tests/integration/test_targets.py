@@ -12,12 +12,15 @@ from unittest import mock
 
 import ccxt
 import pytest
-from freqtrade.enums import ExitCheckTuple, ExitType
+from freqtrade.enums import ExitCheckTuple, ExitType, State
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
 
 from perpkit.bot.live import target_orders
+from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.target_orders import TargetOrders
+from perpkit.bot.live.wanted_targets import NO_TARGETS
+from perpkit.breakers.breaker import Trading
 from perpkit.record.journal import JournalError
 from perpkit.venue.engine import NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
@@ -58,6 +61,7 @@ def market(*points):
 STILL = market((2, 50_000.0))
 UP = market((2, 50_000.0), (3, 53_000.0))
 UP_AND_DOWN = market((2, 50_000.0), (3, 53_000.0), (4, 46_000.0))
+PAIR = "BTC/USDT:USDT"
 
 
 @contextmanager
@@ -87,6 +91,14 @@ def unequal(bot, venue):
 def until(bot, minute):
     while bot.now < START.replace(second=0) + minute * MINUTE:
         bot.run(1, STEP)
+
+
+def trade_by_hand(venue, side, amount="0.100"):
+    venue.exchange.catch_up(BTC)
+    engine, now = venue.exchange.engine, venue.exchange.market.now()
+    name = f"{BY_HAND}{side}{len(venue.account.orders)}"
+    new = NewOrder(BTC, side, "MARKET", Decimal(amount), client_id=name)
+    engine.place_order(venue.account, new, now)
 
 
 def far_order(venue, client_id, amount="0.002"):
@@ -215,10 +227,9 @@ def test_an_exit_does_not_wait_for_an_error_of_our_own():
 def test_beside_the_traders_own_an_exit_leaves_the_target_its_part():
     with held(STILL) as (bot, venue):
         ours, (first, second) = venue.amount, targets(venue)
-        new = NewOrder(BTC, "BUY", "MARKET", Decimal("0.100"), client_id=f"{BY_HAND}more")
-        venue.exchange.engine.place_order(venue.account, new, venue.exchange.market.now())
-        bot.run(26, STEP)
         fault = cannot_cancel(venue)
+        trade_by_hand(venue, "BUY")
+        bot.run(26, STEP)
         until(bot, 4)
         bot.bot.strategy.leave = True
         bot.run_until(lambda: any(o.exit_side for o in bot.trades()), MINUTE, STEP)
@@ -231,6 +242,91 @@ def test_beside_the_traders_own_an_exit_leaves_the_target_its_part():
         assert venue.amount == Decimal("0.100")
         assert not second.is_open
         assert targets(venue) == []
+
+
+def test_none_rest_beside_what_the_trader_holds():
+    with held(STILL) as (bot, venue):
+        whole = venue.amount
+        trade_by_hand(venue, "BUY")
+        bot.run(26, STEP)
+        assert (targets(venue), len(live_stops(venue))) == ([], 1)
+        trade_by_hand(venue, "SELL")
+        bot.run(26, STEP)
+        assert sum(order.quantity for order in targets(venue)) == venue.amount == whole
+
+
+def test_beside_the_traders_own_an_exit_sends_what_has_ended():
+    """A target whose fill cannot be booked, and one that had none."""
+    with held(STILL) as (bot, venue):
+        first, second = targets(venue)
+        fill(venue, first, Decimal("0.005"))
+        trade_by_hand(venue, "BUY")
+        bot.bot.strategy._running._guard._reconciliation.compare(bot.now)
+        with mock.patch.object(ClosedOutside, "book_exit", side_effect=KeyError("fee")):
+            sell_by_force(bot)
+        assert {first.is_open, second.is_open} == {False}
+        assert venue.amount == Decimal("0.100")
+
+
+def test_none_is_placed_where_it_would_sell_at_once():
+    """`confirm_trade_exit` keeps the position, and its price has been passed."""
+    rising = market((2, 50_000.0), (4, 50_000.0), (5, 57_000.0))
+    with held(rising) as (bot, venue):
+        bot.bot.strategy.confirm_trade_exit = lambda *_, **__: False
+        trade_by_hand(venue, "BUY")
+        until(bot, 5.5)
+        assert targets(venue) == []
+        trade_by_hand(venue, "SELL")
+        bot.run(26, STEP)
+        (trade,) = bot.trades()
+        assert trade.is_open
+        assert float(venue.amount) == trade.amount
+        assert not any(order.executed for order in targets(venue, resting=False))
+
+
+def test_a_stopped_bot_books_and_places_none():
+    with held(STILL) as (bot, venue):
+        first, second = targets(venue)
+        bot.bot.state = State.STOPPED
+        fill(venue, first, Decimal("0.005"))
+        bot.run(4, STEP)
+        (trade,) = bot.trades()
+        assert trade.amount == float(venue.amount)
+        assert targets(venue, resting=False) == [first, second]
+        assert (first.status, second.is_open) == (OrderStatus.CANCELED, True)
+        bot.bot.state = State.RUNNING
+        bot.run(3, STEP)
+        assert sum(order.quantity for order in targets(venue)) == venue.amount
+
+
+def test_a_price_between_coarse_ticks_is_not_moved_again_and_again():
+    with held(STILL) as (bot, venue):
+        bot.bot.exchange.markets[PAIR]["precision"]["price"] = 100.0
+        bot.run(2, STEP)
+        coarse = targets(venue)
+        assert [order.price % 100 for order in coarse] == [0, 0]
+        bot.run(4, STEP)
+        assert targets(venue) == coarse
+
+
+def test_no_part_rests_that_the_bot_would_not_sell():
+    with held(STILL, position_adjustment_enable=False) as (_bot, venue):
+        (whole,) = targets(venue)
+        assert whole.quantity == venue.amount
+
+
+def test_a_stop_that_has_triggered_gets_no_successor():
+    """The target has filled as well, so that the stop seems too large."""
+    there_and_back = market((2, 50_000.0), (3, 53_000.0), (4, 46_000.0), (5, 50_000.0))
+    with held(there_and_back) as (bot, venue):
+        until(bot, 2.5)
+        sent = len(venue.account.algos)
+        bot.sleep(210)
+        bot.run(16, STEP)
+        assert len(venue.account.algos) == sent
+        (trade,) = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+        assert (targets(venue), unequal(bot, venue)) == ([], [])
 
 
 def test_both_fill_while_the_bot_is_away():
@@ -287,6 +383,7 @@ def test_a_deleted_trade_keeps_its_stop_and_no_target():
         (trade,) = bot.trades()
         (stop,) = live_stops(venue)
         bot.bot.rpc._rpc._rpc_delete(trade.id)
+        assert targets(venue) == []  # as the message says
         bot.run(15, STEP)
         assert (targets(venue), live_stops(venue)) == ([], [stop])
         assert venue.amount
@@ -328,6 +425,41 @@ def test_a_restart_keeps_them_and_cancels_them_if_they_are_off(tmp_path):
         assert targets(venue) == []
         assert [stop.quantity for stop in live_stops(venue)] == [venue.amount]
         assert unequal(bot, venue) == []
+
+
+def test_on_a_journal_that_is_not_kept_none_is_placed(tmp_path):
+    """Each start would take those of the last one for another bot's, and place more."""
+    venue = SameVenue()
+    given = {**LIVE, **SETTINGS, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+    with bench("WholeTrade", STILL, START, serve=venue.serve, **given) as bot:
+        bot.run(2, STEP)
+        hold(bot, venue)
+        bot.run(1, STEP)
+        first, at = targets(venue), bot.now
+    for file in tmp_path.glob("trades.journal.sqlite*"):
+        file.unlink()
+    with bench("WholeTrade", STILL, at + MINUTE, serve=venue.serve, **given) as bot:
+        bot.run(3, STEP)
+        assert bot.bot.strategy._running.obstacles.reasons.keys() == {"Journal"}
+        assert targets(venue, resting=False) == first != []
+        assert len(live_stops(venue)) == 1
+
+
+def test_without_the_guard_it_is_said_that_they_are_there(tmp_path):
+    venue = SameVenue()
+    given = {**LIVE, **SETTINGS, "db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+    with bench("WholeTrade", STILL, START, serve=venue.serve, **given) as bot:
+        bot.run(2, STEP)
+        hold(bot, venue)
+        bot.run(1, STEP)
+        at = bot.now
+    given["perpkit"] = {"use": {"guard": False, "targets": True, "refresh": False}}
+    with bench("WholeTrade", STILL, at + MINUTE, serve=venue.serve, **given) as bot:
+        layer = bot.bot.strategy._perpkit
+        assert NO_TARGETS in layer.parts_off
+        decision = layer.decision("ETH/USDT:USDT", "long")
+        assert decision.trading is Trading.REDUCING
+        assert "targets of this bot may rest at the exchange in BTC/USDT:USDT" in decision.reason
 
 
 def test_a_target_is_not_sent_if_it_cannot_be_written_down():

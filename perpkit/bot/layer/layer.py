@@ -198,7 +198,8 @@ class RiskLayer:
         for name, reason in obstacles.reasons.items():
             if not holds_something(self._strategy):
                 raise ConfigurationError(reason)
-            if obstacles.passive is None:  # else it says so itself
+            # A passive bot says so itself, and the guard says what it follows.
+            if obstacles.passive is None and name not in obstacles.followed:
                 self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:

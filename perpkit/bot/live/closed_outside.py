@@ -150,10 +150,10 @@ class ClosedOutside:
                 continue
             if parent.at < _entered_at(trade):
                 continue
+            before = trade.amount  # before the look, which may book targets
             found = self._exchange.fetch_stoploss_order(parent.id, trade.pair)
             if not found.get("filled"):
                 continue
-            before = trade.amount
             if order is None:
                 order = Order.parse_from_ccxt_object(
                     found, trade.pair, "stoploss", found["amount"], found.get("stopPrice")

@@ -8,6 +8,7 @@ restart.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from dataclasses import replace as replaced
 from typing import Any, Protocol
@@ -64,13 +65,22 @@ class HandedOverPositions:
     """Manages the stops of such positions; made once for a running live bot.
 
     :param keep_stop: whether a position keeps its stop
+    :param end_targets: cancels and books the targets of a trade; returns whether it could
     """
 
-    def __init__(self, bot: Any, memory: Memory, *, keep_stop: bool) -> None:
+    def __init__(
+        self,
+        bot: Any,
+        memory: Memory,
+        *,
+        keep_stop: bool,
+        end_targets: Callable[[Trade], bool],
+    ) -> None:
         self._bot = bot
         self._exchange = bot.exchange
         self._memory = memory
         self._keep_stop = keep_stop
+        self._end_targets = end_targets
         self._handed = {pair: HandedOver(**value) for pair, value in memory.kept(KIND).items()}
         self._closed: set[str] = set()  # as seen in the last snapshot
         self._reported: set[str] = set()
@@ -94,6 +104,7 @@ class HandedOverPositions:
         bot = self._bot
         with bot._exit_lock:
             trade = Trade.get_trades([Trade.id == trade_id]).first()
+            ended = trade is None or not trade.is_open or self._end_targets(trade)
             if trade is None or not trade.is_open:
                 answer: dict[str, Any] = self._delete(trade_id)
                 return answer
@@ -108,7 +119,7 @@ class HandedOverPositions:
                 Trade.rollback()
                 self._keep(pair, None)
                 raise
-        self._warn_handed_over(pair, handed)
+        self._warn_handed_over(pair, handed, ended)
         return answer
 
     def update(self, seen: AtExchange) -> None:
@@ -200,15 +211,17 @@ class HandedOverPositions:
         else:
             self._handed[pair] = handed
 
-    def _warn_handed_over(self, pair: str, handed: HandedOver) -> None:
+    def _warn_handed_over(self, pair: str, handed: HandedOver, ended: bool) -> None:
         if handed.price is None:
             stop = "It has no stop"
         elif handed.stop is not None:
             stop = f"Its stop at {handed.price:g} stays at the exchange and will not be moved"
         else:
             stop = f"A stop at {handed.price:g} will be placed, and not moved"
+        targets = "" if ended else "A target may still rest, and is cancelled at the next attempt. "
         warn(
             self._bot,
             f"{pair}: trade {handed.trade} was deleted, and its position is yours now. {stop}. "
+            f"{targets}"
             "The bot sells nothing of it, and refuses entries into this pair until it is closed.",
         )

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from perpkit.bot.live.order_journal import Opened, hold, open_at_start, open_if_sound
+from perpkit.bot.live.order_journal import (
+    Opened,
+    hold,
+    open_at_start,
+    open_if_sound,
+    open_targets,
+)
 from perpkit.bot.live.passive import Passive
 from perpkit.bot.live.stored_orders import order_tag
 from perpkit.bot.live.trade_mode import other_mode
@@ -38,9 +44,13 @@ class Obstacles:
         self.opened: Opened | None = None  # the journal, None if the bot keeps none
         # Reason and remedy by the name of the obstacle.
         self.reasons: dict[str, str] = {}
+        # Names of those that the guard follows: they keep a flat bot from starting, no more.
+        self.followed: set[str] = set()
         self._held = self._hold() if guarded else None
         if guarded:
             self._check_journal()
+        elif not config["dry_run"]:
+            self._check_targets()
         if (reason := other_mode(config)) is not None:
             self.reasons["Trade database"] = reason
             if config["dry_run"]:
@@ -75,6 +85,15 @@ class Obstacles:
         self.reasons["Journal"] = opened.reason
         if opened.finding.state.others_may_know_more:
             self._be_passive(opened.reason, self._is_over)
+
+    def _check_targets(self) -> None:
+        """Finds targets that no guard would book or cancel."""
+        if pairs := open_targets(self._config):
+            self.reasons["Targets"] = (
+                f"targets of this bot may rest at the exchange in {', '.join(sorted(pairs))}, and "
+                "without the stop guard none is booked or cancelled: start it once more with "
+                '"guard": true and "targets": false in "use", which cancels them'
+            )
 
     def _is_over(self) -> bool:
         """Whether the journal has become the bot's own, for example by `perpkit adopt`."""

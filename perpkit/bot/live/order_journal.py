@@ -19,6 +19,7 @@ from freqtrade.persistence import Trade
 from perpkit.bot.refusals import RunRefusedError
 from perpkit.record.journal import Journal, JournalError
 from perpkit.record.opening import JournalFinding, JournalState, assess, make, mark_opened
+from perpkit.record.order_ids import Purpose
 from perpkit.record.places import Places, places
 from perpkit.record.trade_database import DatabaseError, TradeDatabase
 
@@ -95,6 +96,23 @@ def open_if_sound(config: dict[str, Any]) -> Opened | None:
     except (JournalError, DatabaseError, OSError) as error:
         logger.warning(f"The journal {path} cannot be used yet: {error}")
         return None
+
+
+def open_targets(config: dict[str, Any]) -> set[str]:
+    """Returns the pairs with targets that are open in a journal which is not in use; reads only."""
+    path = files_of(config).journal
+    if path is None or not path.is_file():
+        return set()
+    try:
+        journal = Journal.open(path, read_only=True)
+        try:
+            found = [entry.intent for entry in journal.open_entries()]
+        finally:
+            journal.close()
+    except (JournalError, OSError) as error:
+        logger.warning(f"The journal {path} cannot be read, so open targets are not known: {error}")
+        return set()
+    return {intent.pair for intent in found if intent.purpose is Purpose.TARGET}
 
 
 def files_of(config: dict[str, Any]) -> Places:

@@ -117,9 +117,10 @@ class Reconciliation:
         pairs = sorted({*self._differ, *self._handed_over.pairs, *resting})
         return {pair: self.refusal(pair) or "" for pair in pairs}
 
-    def is_foreign(self, pair: str) -> bool:
-        """Whether the latest snapshot shows more in a pair than its trade."""
-        return bool(self._differ and pair in self._differ and self._differ[pair].foreign)
+    def is_foreign(self, trade: Trade) -> bool:
+        """Whether the latest snapshot shows more than the trade on its side of the pair."""
+        differs = (self._differ or {}).get(trade.pair)
+        return differs is not None and differs.foreign.of(trade.is_short) > DUST
 
     def seen(self, now: datetime) -> tuple[CcxtPosition, ...]:
         """Returns the latest positions; none if they are older than `OUT_OF_SIGHT`."""

@@ -45,7 +45,7 @@ from perpkit.bot.live.state_writer import Report, StateWriter
 from perpkit.bot.live.stop_guard import StopGuard
 from perpkit.bot.live.stop_latch import NAME, StopLatch
 from perpkit.bot.live.traffic import Traffic
-from perpkit.bot.live.wanted_targets import WantedTargets
+from perpkit.bot.live.wanted_targets import NO_TARGETS, WantedTargets
 from perpkit.bot.positioning.refresh import PositioningRefresh
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.parameters import Settings
@@ -55,6 +55,7 @@ from perpkit.bot.running_bot import deliver, running_bot
 from perpkit.bot.watching.market_alerts import MarketAlerts
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.bot.watching.watch import Watch
+from perpkit.market.credits import ignored
 from perpkit.market.exchanges import facts_of
 from perpkit.risk.targets import Target
 
@@ -168,8 +169,9 @@ class RunningParts(NoParts):
             if opened is not None:
                 limit = partial.max_unprotected_seconds
                 journal = opened.journal
-                part = self._next_part if settings.use.targets else None
-                wanted = WantedTargets(bot.strategy, part)
+                # A journal in memory would leave them to the next start as another bot's.
+                rest = settings.use.targets and opened.reason is None
+                wanted = WantedTargets(bot.strategy, self._next_part if rest else None)
                 self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal, wanted)
                 self._booking = Booking(dp)
             # Last, so that it cancels open orders before an exit is measured and split.
@@ -178,6 +180,8 @@ class RunningParts(NoParts):
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
         if wrong is not None:
             self.obstacles.reasons[CREDITS_MODE] = str(wrong)
+            if self.guarded and ignored(config) is None:  # the guard compares with the account
+                self.obstacles.followed.add(CREDITS_MODE)
         if latch.wrong:
             self.obstacles.reasons[NAME] = latch.wrong
         if self._fleet.wrong:
@@ -185,7 +189,8 @@ class RunningParts(NoParts):
         gate = GoLiveGate(config, bot.strategy)
         if gate.reason is not None:
             self.obstacles.reasons[GOLIVE] = gate.reason
-        self.parts_off = (OFF,) if gate.off else ()
+        unbooked = settings.use.targets and not config["dry_run"] and not self.guarded
+        self.parts_off = (*((OFF,) if gate.off else ()), *((NO_TARGETS,) if unbooked else ()))
         self._needs_verdict = gate.asked and not gate.off
         if self.obstacles.passive is None:
             note_what_trades(config, bot.strategy)

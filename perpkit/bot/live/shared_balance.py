@@ -65,12 +65,13 @@ def wrong_account(bot: Any) -> Contradiction | None:
     if (wrong := ignored(config)) is not None or config["dry_run"] or margin_mode(config) != CROSS:
         return wrong
     try:
-        modes = bot.exchange._api.fapiPrivateGetAccountConfig()
-    # No matter which: it must not end a bot that holds something.
+        answer = bot.exchange._api.fapiPrivateGetAccountConfig()["multiAssetsMargin"]
+        multi_assets = {"true": True, "false": False}[str(answer).lower()]
+    # No matter which, as of an answer of another shape: it must not end a bot that holds something.
     except Exception as error:
         logger.warning(f"The asset mode of the account cannot be read yet: {error}")
         return None
-    return contradiction(config, str(modes["multiAssetsMargin"]).lower() == "true", held(bot))
+    return contradiction(config, multi_assets, held(bot))
 
 
 def held(bot: Any) -> dict[str, float]:

@@ -165,7 +165,12 @@ class StopGuard:
     ) -> Reconciliation:
         bot, sent = self._bot, self._sent
         Forgotten(bot)
-        handed_over = HandedOverPositions(bot, self._intents, keep_stop=keep_stop)
+        handed_over = HandedOverPositions(
+            bot,
+            self._intents,
+            keep_stop=keep_stop,
+            end_targets=lambda trade: not self._targets.withdraw(trade),
+        )
         settlement = self._settlement
         return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed, targets)
 
@@ -228,7 +233,7 @@ class StopGuard:
         try:
             self._begin()
             self._process_stopped()
-            self._end()
+            self._end(stopped=True)
         except Exception as error:  # which Freqtrade does not expect here
             self._failed.report(error, datetime.now(UTC))
 
@@ -252,11 +257,11 @@ class StopGuard:
     def _is_out_of_sight(self, now: datetime) -> bool:
         return self._compared_at is None or now - self._compared_at > OUT_OF_SIGHT
 
-    def _end(self) -> None:
+    def _end(self, *, stopped: bool = False) -> None:
         """Runs the steps that can wait until after the exits."""
         self._protect_all()
         with self._bot._exit_lock:
-            self._targets.keep()
+            self._targets.keep(place=not stopped)
         self._outlived.cancel()
         self._compare()
 

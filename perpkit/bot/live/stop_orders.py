@@ -202,7 +202,10 @@ class StopOrders:
             return
         self.drop_surplus(trade)
         stops = trade.open_sl_orders
-        if any(order.safe_amount > there + DUST for order in stops) and self.place(
+        if not any(order.safe_amount > there + DUST for order in stops):
+            return
+        # One that has triggered is booked, and needs no successor.
+        if all(map(self._is_live, stops)) and self.place(
             trade, trade.stoploss_or_liquidation, there
         ):
             self.drop_surplus(trade)

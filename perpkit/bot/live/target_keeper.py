@@ -18,6 +18,7 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST
+from perpkit.bot.live.price_band import on_tick
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stored_orders import open_trade
@@ -42,7 +43,7 @@ class TargetKeeper:
     """Keeps targets; made once for a running live bot.
 
     :param wanted: which targets a trade should have
-    :param is_foreign: whether the exchange holds more in a pair than its trade
+    :param is_foreign: whether the exchange holds more than a trade on its side of the pair
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class TargetKeeper:
         orders: TargetOrders,
         wanted: WantedTargets,
         stop_orders: StopOrders,
-        is_foreign: Callable[[str], bool],
+        is_foreign: Callable[[Trade], bool],
         trying: Trying,
     ) -> None:
         self._bot = bot
@@ -85,15 +86,18 @@ class TargetKeeper:
             if not reached:
                 return  # no attempt for the others
 
-    def keep(self) -> None:
-        """Cancels targets that are not wanted, and places those that are. Never raises."""
+    def keep(self, *, place: bool = True) -> None:
+        """Cancels targets that are not wanted, and places those that are. Never raises.
+
+        :param place: False in a stopped bot, which only cancels
+        """
         for entry in self._orders.open():
             if self._orders.trade_of(entry.intent) is None:
                 with self._trying(f"Ending the target {entry.intent.client_id}"):
                     self._orders.end(entry)
         for trade in Trade.get_open_trades():
             with self._trying(f"Keeping the targets of {trade.pair}"):
-                self._keep(trade, datetime.now(UTC))
+                self._keep(trade, datetime.now(UTC), place=place)
 
     def fetch_stoploss_order(self, order_id: str, pair: str, *args: Any, **how: Any) -> CcxtOrder:
         """Replaces Freqtrade's method; before it returns a stop that has filled, the targets of the
@@ -119,36 +123,41 @@ class TargetKeeper:
         smaller where the exchange holds more than the trade, and reduce-only does not bound it.
         """
         amount, part = trade.amount, how.get("sub_trade_amt")
-        resting = self._withdraw(trade)
+        left = self.withdraw(trade)
         if not trade.is_open:
             return True
         if part and (sold := amount - trade.amount) > DUST:
             part = how["sub_trade_amt"] = part - sold  # decided before that was known
-        if resting and self._is_foreign(trade.pair):
-            part = how["sub_trade_amt"] = min(part or trade.amount, trade.amount - resting)
+        if left and self._is_foreign(trade) and (theirs := self._unbooked(left)) > DUST:
+            part = how["sub_trade_amt"] = min(part or trade.amount, trade.amount - theirs)
         if part is not None and part <= DUST:
             return False
         placed: bool = self._exit(trade, limit, exit_check, **how)
         return placed
 
-    def _withdraw(self, trade: Trade) -> float:
-        """Cancels the targets of a trade; returns the amount of those that may still be there."""
-        resting = 0.0
+    def withdraw(self, trade: Trade) -> list[JournalEntry]:
+        """Cancels and books the targets of a trade, if it can; returns the others."""
+        left = []
         for entry in self._orders.open(trade.pair):
             try:
                 self._end(entry)
             except Exception as error:  # whatever it is, the exit must go on
-                logger.warning(f"A target may be there beside an exit: {message_of(error)}")
-                resting += self._orders.amount(entry.intent)
-        return resting
+                logger.warning(f"A target may still be there: {message_of(error)}")
+                left.append(entry)
+        return left
 
-    def _keep(self, trade: Trade, now: datetime) -> None:
+    def _unbooked(self, left: list[JournalEntry]) -> float:
+        return sum((self._orders.unbooked(entry.intent) for entry in left), 0.0)
+
+    def _keep(self, trade: Trade, now: datetime, *, place: bool) -> None:
         leaving = any(order.ft_order_side == trade.exit_side for order in trade.open_orders)
         if not trade.has_open_position or self._stop_orders.waits(trade):
             return
         if trade.has_open_orders and not leaving:
             return  # its amount is about to change
-        whole = abs(self._stop_orders.there(trade) - trade.amount) <= DUST
+        # Beside more of the trader's, reduce-only bounds neither the stop nor the targets.
+        alone = not self._is_foreign(trade)
+        whole = alone and abs(self._stop_orders.there(trade) - trade.amount) <= DUST
         wanted = [] if leaving or not whole else list(self._wanted.of(trade, now))
         for entry in self._orders.open(trade.pair):
             fitting = next((target for target in wanted if self._fits(entry, target, trade)), None)
@@ -158,23 +167,31 @@ class TargetKeeper:
                 return  # its fill has changed the trade
         if any(entry.outcome is Outcome.SENT for entry in self._orders.open(trade.pair)):
             return  # a second one might be one too many
-        if now - self._refused.get(trade.pair, now - _AGAIN) >= _AGAIN:
+        paused = now - self._refused.get(trade.pair, now - _AGAIN) < _AGAIN
+        if wanted and place and not paused:
             self._place(trade, wanted, now)
 
     def _place(self, trade: Trade, wanted: list[Target], now: datetime) -> None:
-        for target in wanted:
-            try:
-                self._orders.place(trade, target)
-            except DependencyException:
-                self._refused[trade.pair] = now
-                raise
+        """Places those that would rest: where the price is there already, the bot decides."""
+        way = -1 if trade.is_short else 1
+        try:
+            rate = self._bot.exchange.get_rate(
+                trade.pair, refresh=True, side="exit", is_short=trade.is_short
+            )
+            for target in wanted:
+                if way * (target.price - rate) > 0:
+                    self._orders.place(trade, target)
+        except DependencyException:
+            self._refused[trade.pair] = now
+            raise
 
     def _fits(self, entry: JournalEntry, target: Target, trade: Trade) -> bool:
         intent = entry.intent
         price, amount = intent.price or 0.0, self._orders.amount(intent)
+        wanted = on_tick(self._bot.exchange, trade.pair, target.price, trade.exit_side)
         return (
             intent.side == trade.exit_side
-            and abs(price - target.price) <= _SAME_PRICE * target.price
+            and abs(price - wanted) <= _SAME_PRICE * wanted
             and abs(amount - target.amount) < step_of(trade) / 2
         )
 

@@ -21,7 +21,7 @@ from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.price_band import on_tick
 from perpkit.bot.live.sent_orders import SentOrders
-from perpkit.bot.live.stored_orders import open_trade
+from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.running_bot import message_of
 from perpkit.record.journal import Intent, JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose, parse
@@ -114,6 +114,23 @@ class TargetOrders:
             raise TemporaryError(f"target {number} of {intent.pair} has not been cancelled")
         if not self._settle(entry, found):
             raise TemporaryError(f"a target of {intent.pair} may still reach the exchange")
+
+    def unbooked(self, intent: Intent) -> float:
+        """Returns how much of a trade's amount a target has sold, or may still sell.
+
+        That is all of it if it rests, as no fill is booked before it ends, or is not known.
+        """
+        try:
+            found = self._look_up(intent)
+        except Exception as error:  # whatever it is, the exit must go on
+            logger.warning(f"A target of {intent.pair} is not known: {message_of(error)}")
+            return self.amount(intent)
+        if found is None:
+            return self.amount(intent) if self._sent.may_arrive(intent) else 0.0
+        if state_of(found) is Found.RESTING:
+            return self.amount(intent)
+        filled: float = found.get("filled") or 0.0
+        return 0.0 if is_stored(intent.pair, str(found["id"])) else filled
 
     def end_unknown(self, seen: AtExchange) -> None:
         """Cancels this bot's targets in a snapshot that its journal has closed: the exchange may

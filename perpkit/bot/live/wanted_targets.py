@@ -16,6 +16,7 @@ from freqtrade.persistence import Trade
 from perpkit.bot.positions.stop_keeper import step_of
 from perpkit.risk.targets import Target, targets
 
+NO_TARGETS = '"use.targets" is on, and no target rests: that needs the stop guard, which is off'
 # A profit beyond the price of the entry is how strategies say that there is no target.
 _FARTHEST = 1.0
 

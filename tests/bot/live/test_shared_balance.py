@@ -121,3 +121,14 @@ def test_what_keeps_a_bot_from_starting(config, modes, words, caplog):
     found = wrong_account(bot)
     assert found is None if words is None else words in str(found)
     assert ("asset mode" in caplog.text) is isinstance(modes, Exception)
+
+
+@pytest.mark.parametrize(
+    "answer", ["<html>Bad Gateway</html>", [], {}, {"multiAssetsMargin": None}], ids=str
+)
+def test_an_answer_of_another_shape_ends_no_start(answer, caplog):
+    """As ccxt hands on what is no JSON: what is open must be guarded."""
+    bot = Bot(BALANCES, answer, **CREDITS)
+    bot.wallets.update()
+    assert wrong_account(bot) is None
+    assert "asset mode of the account cannot be read yet" in caplog.text
