@@ -13,6 +13,7 @@ from perpkit.venue.market.history import History
 from perpkit.venue.market.listing import Lifetime
 from perpkit.venue.market.market import Market
 from tests.venue.conftest import DAYS, START
+from tests.venue.http.streams.listening import listening, sent
 from tests.venue.signed import Client
 
 SOON = "ETHUSDT"
@@ -20,21 +21,25 @@ SOON = "ETHUSDT"
 
 @pytest.fixture
 def listed(history, clock):
-    """A client of a venue with the contract listed on a day of the history, or after it."""
+    """An exchange with the contract listed on a day of the history, or after it."""
 
-    def of(day: int) -> Client:
+    def on(day: int) -> Exchange:
         later = history.pairs[SOON].within(Lifetime(START + day * DAY_MS))
         market = Market(History({**history.pairs, SOON: later}), clock, seed=7)
         exchange = Exchange(market)
         exchange.engine.add_account("key", "secret", Decimal(10_000), market.now())
-        return Client(create_app(market, exchange=exchange), clock)
+        return exchange
 
-    return of
+    return on
+
+
+def client_of(exchange: Exchange) -> Client:
+    return Client(create_app(exchange.market, exchange=exchange), exchange.market.clock)
 
 
 @pytest.fixture
 def client(listed) -> Client:
-    return listed(39)
+    return client_of(listed(39))
 
 
 def test_it_takes_no_orders_and_says_so(client):
@@ -53,18 +58,21 @@ def test_it_can_be_prepared_for(client):
 
 @pytest.mark.parametrize("day", [39, DAYS + 1])  # with candles to come, and without any
 def test_it_has_no_trades_yet(listed, day):
-    client = listed(day)
+    client = client_of(listed(day))
     for sent in ({}, {"fromId": 1}, {"startTime": START + 30 * DAY_MS}, {"endTime": START}):
         assert client("GET", "/fapi/v1/aggTrades", symbol=SOON, **sent) == []
     assert client.refusal("GET", "/fapi/v1/trades", symbol=SOON) == (400, -4108)
 
 
 @pytest.mark.parametrize("day", [39, DAYS + 1])
-@pytest.mark.parametrize("name", ["aggTrade", "kline_5m", "markPrice", "bookTicker", "depth5"])
-def test_its_streams_may_be_subscribed_to(listed, day, name):
-    with listed(day).http.websocket_connect(f"/ws/ethusdt@{name}") as stream:
-        stream.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
-        assert stream.receive_json()["result"] == [f"ethusdt@{name}"]
+def test_its_streams_may_be_subscribed_to(listed, clock, day):
+    def test(ear):
+        kinds = ("aggTrade", "kline_5m", "markPrice", "bookTicker", "depth5")
+        connection = ear.connect(*(f"ethusdt@{kind}" for kind in kinds))
+        ear.turn(60_000)
+        assert (len(connection.streams), sent(connection)) == (5, [])
+
+    listening(listed(day), clock, test)
 
 
 def test_it_trades_once_it_is_listed(client, clock):
