@@ -59,8 +59,8 @@ def test_it_can_be_prepared_for(client):
 @pytest.mark.parametrize("day", [39, DAYS + 1])  # with candles to come, and without any
 def test_it_has_no_trades_yet(listed, day):
     client = client_of(listed(day))
-    for sent in ({}, {"fromId": 1}, {"startTime": START + 30 * DAY_MS}, {"endTime": START}):
-        assert client("GET", "/fapi/v1/aggTrades", symbol=SOON, **sent) == []
+    for asked in ({}, {"fromId": 1}, {"startTime": START + 30 * DAY_MS}, {"endTime": START}):
+        assert client("GET", "/fapi/v1/aggTrades", symbol=SOON, **asked) == []
     assert client.refusal("GET", "/fapi/v1/trades", symbol=SOON) == (400, -4108)
 
 
