@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.http.app import create_app
+from perpkit.venue.market.candles import Candles
 from perpkit.venue.market.history import History
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.synthetic import generate
@@ -38,6 +40,18 @@ class HandClock:
 @pytest.fixture(scope="session")
 def history() -> History:
     return generate(seed=7, start=START, days=DAYS)
+
+
+def without_trades(history: History, since: int, until: int) -> History:
+    """The record of BTC, in whose candles that open in [since, until), ms, nothing is traded."""
+
+    def silenced(candles: Candles) -> Candles:
+        quiet = (since <= candles.time) & (candles.time < until)
+        return replace(candles, volume=np.where(quiet, 0.0, candles.volume))
+
+    pair = history.pairs["BTCUSDT"]
+    stored = {k: {i: silenced(c) for i, c in by.items()} for k, by in pair.stored.items()}
+    return History({"BTCUSDT": replace(pair, stored=stored)})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpkit.venue.engine import filters, ledger, matching
-from perpkit.venue.engine.acceptance import check_margin, reducible
+from perpkit.venue.engine.acceptance import check_margin, closes, reducible
 from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.events import Execution, OrderEvent
@@ -90,7 +90,8 @@ def _checked(
     filters.check_percent_price(contract, order.side, price, quote.best(order.side), quote.mark)
     if change.reduce_only and not order.reduce_only:
         raise Refusal.NOT_REDUCE_ONLY.error()
-    if not change.reduce_only and quantity * price < contract.min_notional:
+    closing = change.reduce_only or closes(order.side, order.position_side)
+    if not closing and quantity * price < contract.min_notional:
         raise Refusal.AMENDED_NOTIONAL.error(f"{contract.min_notional:f}")
     if (quantity, price) == (order.quantity, order.price):
         raise Refusal.SAME_ORDER.error()

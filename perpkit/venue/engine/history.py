@@ -162,6 +162,7 @@ def forced(
             for order in every
             if start <= order.created <= end
             and symbol in (None, order.symbol)
+            and order.forced
             and order.client_id.startswith(tuple(begins))
         ],
         lookup,

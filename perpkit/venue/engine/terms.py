@@ -97,13 +97,14 @@ def expire_due(state: EngineState, symbol: str, now: int) -> None:
     """Expires the GTD orders of the symbol that are due, and those whose countdown has ended."""
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
-        if holding is None:
-            continue
         ended = account.countdowns.get(symbol)
         if ended is not None and ended <= now:
+            # Where the symbol was never used, too: it must not end the orders of later.
             del account.countdowns[symbol]
-            for order in list(holding.orders.values()):
+            for order in [] if holding is None else list(holding.orders.values()):
                 ledger.end_order(account, order, OrderStatus.CANCELED, ended)
+        if holding is None:
+            continue
         for order in list(holding.orders.values()):
             if order.good_till and order.good_till <= now:
                 ledger.end_order(account, order, OrderStatus.EXPIRED, order.good_till)

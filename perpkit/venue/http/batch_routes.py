@@ -49,7 +49,8 @@ def _each(exchange: Exchange, carry_out: Callable[..., Any]) -> Handler:
             raise Refusal.BATCH_SIZE.error()
         answers = []
         for order in map(RequestParameters, orders):
-            exchange.catch_up(order.optional("symbol"))  # the batch as a whole has no symbol
+            # The batch as a whole has no symbol, and time goes on between its orders.
+            now = exchange.catch_up(order.optional("symbol"))
             answers.append(_answer(carry_out, exchange, account, order, now))
         return answers
 

@@ -241,8 +241,8 @@ def _add_trades(router: APIRouter, market: Market) -> None:
         _check_order(startTime, endTime)
         if startTime is not None and endTime is not None and endTime - startTime >= HOUR_MS:
             raise VenueError(-1127, "More than 1 hours between startTime and endTime.")
-        # Without a start, the newest ones are asked for, which are all kept.
-        start = max(market.now() - _AGGREGATES_KEPT_MS, startTime or 0)
+        kept = market.now() - _AGGREGATES_KEPT_MS
+        start = max(kept, startTime or 0)
         found = market.trades(
             symbol,
             start=None if startTime is None and fromId is None else start,
@@ -250,6 +250,8 @@ def _add_trades(router: APIRouter, market: Market) -> None:
             first=fromId or 1,
             limit=limit,
         )
+        # Without a start these are the newest ones, up to an end that may be long ago.
+        found = found[int(found.time.searchsorted(kept)) :]
         return payloads.aggregates(market.instrument(symbol), found)
 
 

@@ -44,6 +44,8 @@ def amend_order(exchange: Exchange, account: Account, sent: RequestParameters, n
         number=optional_integer(sent, "modifyId"),
     )
     which = order_of(sent, "orderId")
+    order = exchange.engine.query_order(account, symbol, **which)
+    check_lock(exchange.market.faults, symbol, closing=order.closing, now=now)
     order = exchange.engine.amend_order(account, symbol, change, now, **which)
     return payloads.amended(order, exchange.market.instrument(symbol), change.number)
 

@@ -148,6 +148,10 @@ class Market:
         over = self._shocks(symbol, PriceKind.LAST)
         return chosen(pair, over, since, trades.last_id_at(pair, latest), limit)
 
+    def trade_id(self, symbol: str, time: int) -> int:
+        """The largest id that a trade by `time` (ms) can have; 0 before the first trade."""
+        return trades.last_id_at(self._pair(symbol), time)
+
     def as_of(self, time: int) -> Market:
         """The same market as it stood at an earlier time."""
         view = copy(self)

@@ -6,7 +6,7 @@ alone show between which two of them a given price is crossed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -83,16 +83,21 @@ def _stretches(
     pair: PairHistory, kind: PriceKind, since: int, until: int
 ) -> list[tuple[int, int, int]]:
     """The parts of the span with the same finest interval: (first, last, candle length), all ms."""
-    stored = pair.stored[pair.kind_on_record(kind)]
     spans = [
         (int(candles.time[0]), int(candles.time[-1]) + INTERVALS_MS[interval])
-        for interval, candles in stored.items()
+        for interval, candles in _on_record(pair, kind).items()
     ]
     edges = sorted({since, until, *(edge for span in spans for edge in span)})
     edges = [edge for edge in edges if since <= edge <= until]
     return [
         (first, last, INTERVALS_MS[pair.finest(kind, first)]) for first, last in pairwise(edges)
     ]
+
+
+def _on_record(pair: PairHistory, kind: PriceKind) -> Mapping[str, Candles]:
+    """The stored candles by interval, without the intervals that have none."""
+    stored = pair.stored[pair.kind_on_record(kind)]
+    return {interval: candles for interval, candles in stored.items() if len(candles)}
 
 
 def _vertices(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks) -> Times:
@@ -112,13 +117,16 @@ def _vertices(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks) ->
 
 
 def prices_at(pair: PairHistory, kind: PriceKind, times: Times, over: Shocks | None) -> Floats:
-    """The price at each of `times` (ms), in an array of the same shape."""
+    """The price at each of `times` (ms), in an array of the same shape.
+
+    :param pair: one with candles
+    """
     prices = _undisturbed(pair, kind, times)
     return prices if over is None else prices * over.at(times)
 
 
 def _undisturbed(pair: PairHistory, kind: PriceKind, times: Times) -> Floats:
-    stored = pair.stored[pair.kind_on_record(kind)]
+    stored = _on_record(pair, kind)
     finest_last = sorted(stored, key=lambda interval: INTERVALS_MS[interval], reverse=True)
     # In gaps of the record, the close of the finest candle before.
     out = _along(stored[finest_last[-1]], INTERVALS_MS[finest_last[-1]], times)

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perpkit.durations import DAY_MS
 from perpkit.venue.market.candles import INTERVALS_MS, Floats, PriceKind, Times
 from perpkit.venue.market.history import PairHistory
 from perpkit.venue.market.price_path import prices_at
 from perpkit.venue.market.shocks import Shocks
 
 SPACING_MS = 1_000
-# A search over seconds without trades goes on in parts of this size, and for a day at most.
+# A search over seconds without trades goes on in parts of this size, and for two days at most: so
+# far back the exchange keeps trades.
 _CHUNK = 5_000
-_SEARCHED = 86_400
+SEARCHED = 2 * DAY_MS // SPACING_MS
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,12 @@ def last_id_at(pair: PairHistory, time: int) -> int:
 
 
 def oldest(pair: PairHistory, over: Shocks | None, first: int, last: int, limit: int) -> Trades:
-    """At most `limit` trades with ids in [first, last], the oldest of them."""
+    """At most `limit` trades with ids in [first, last], the oldest of them.
+
+    Ids beyond `first + SEARCHED` are left for another search.
+    """
     found = [between(pair, over, first, first - 1)]
-    last = min(last, first + _SEARCHED)
+    last = min(last, first + SEARCHED)
     while first <= last and sum(map(len, found)) < limit:
         found.append(between(pair, over, first, min(last, first + _CHUNK - 1)))
         first += _CHUNK
@@ -76,7 +81,7 @@ def oldest(pair: PairHistory, over: Shocks | None, first: int, last: int, limit:
 def newest(pair: PairHistory, over: Shocks | None, first: int, last: int, limit: int) -> Trades:
     """At most `limit` trades with ids in [first, last], the newest of them."""
     found = [between(pair, over, last + 1, last)]
-    first = max(first, last - _SEARCHED)
+    first = max(first, last - SEARCHED)
     while first <= last and sum(map(len, found)) < limit:
         found.insert(0, between(pair, over, max(first, last - _CHUNK + 1), last))
         last -= _CHUNK
@@ -91,6 +96,9 @@ def between(pair: PairHistory, over: Shocks | None, first: int, last: int) -> Tr
     """
     # One second more, because a trade's taker is read from the move since the trade before.
     ids = np.arange(first - 1, last + 1, dtype=np.int64)
+    if not pair.end:  # listed after the end of the history, so that it has no candles
+        nothing = np.array([])
+        return Trades(ids[:0], ids[:0], nothing, nothing, nothing.astype(np.bool_))
     times = pair.start + (ids - 1) * SPACING_MS
     tick, step = pair.instrument.tick_size, pair.instrument.step_size
     prices = np.maximum(1.0, np.rint(prices_at(pair, PriceKind.LAST, times, over) / tick)) * tick

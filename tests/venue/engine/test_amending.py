@@ -162,6 +162,17 @@ def test_a_reduce_only_order_stays_within_the_position():
     assert code(amend, desk, order, "0.01", 112) == -5029
 
 
+def test_what_closes_in_hedge_mode_may_be_small():
+    desk = Desk()
+    desk.engine.set_position_mode(desk.user, hedge=True)
+    desk.order("BUY", 1, position_side="LONG")
+    closing = desk.order("SELL", 1, 110, position_side="LONG")
+    amend(desk, closing, "0.01", 111)
+    assert closing.quantity == dec("0.01")
+    opening = desk.order("BUY", 1, 90, position_side="LONG")
+    assert code(amend, desk, opening, "0.01", 91) == -5029
+
+
 prices = st.integers(950, 1050).map(lambda n: Decimal(n) / 10)
 quantities = st.integers(1, 3_000).map(lambda n: Decimal(n) / 1000)
 

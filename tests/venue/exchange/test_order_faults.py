@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -135,6 +136,28 @@ def test_a_lock_lets_nothing_but_closing_orders_through(
     clock.time += MINUTE
     buy(client)
     assert client("GET", "/fapi/v1/apiTradingStatus")["indicators"] == {}
+
+
+def test_a_lock_lets_no_opening_order_be_changed(client, market, clock):
+    buy(client)
+    opening = rest(client, market, away=0.03)
+    price = round(market.price(BTC) * 1.03, 1)
+    sent = {"side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "reduceOnly": "true"}
+    closing = buy(client, **sent, price=price, quantity="0.05")
+    plan(market, FaultKind.TRADING_LOCKED, until=market.now() + MINUTE)
+
+    def twice(placed) -> dict:
+        names = {name: placed[name] for name in ("symbol", "side", "orderId", "price")}
+        return {**names, "quantity": str(2 * Decimal(placed["origQty"]))}
+
+    assert client.refusal("PUT", "/fapi/v1/order", **twice(opening)) == (400, -4400)
+    several = json.dumps([twice(opening)])
+    (refused,) = client("PUT", "/fapi/v1/batchOrders", batchOrders=several)
+    assert refused["code"] == -4400
+    assert order(client, opening)["origQty"] == opening["origQty"]
+    assert client("PUT", "/fapi/v1/order", **twice(closing))["origQty"] == "0.100"
+    clock.time += MINUTE
+    assert client("PUT", "/fapi/v1/order", **twice(opening))["origQty"] == "0.200"
 
 
 def test_a_contract_that_is_delisted_takes_only_closing_orders(client, market, clock):

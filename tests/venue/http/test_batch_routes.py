@@ -67,6 +67,19 @@ def test_changed_and_cancelled(client, market):
     assert client("GET", "/fapi/v1/openOrders") == []
 
 
+def test_time_goes_on_between_its_orders(exchange, clock):
+    class Running(HandClock):
+        def now(self) -> int:
+            self.time += 1
+            return self.time
+
+    exchange.market.clock = Running(clock.time)
+    client = Client(create_app(exchange.market, exchange=exchange), exchange.market.clock)
+    placed = several(client, "POST", [limit(exchange.market, 0.97)] * 3)
+    times = [each["updateTime"] for each in placed]
+    assert times == sorted(set(times))
+
+
 @pytest.mark.parametrize(
     ("method", "sent", "code"),
     [

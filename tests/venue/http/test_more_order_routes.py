@@ -89,6 +89,9 @@ def test_forced_orders_by_kind(client, exchange, clock):
     for symbol, quantity in ((BTC, "0.01"), ("ETHUSDT", "0.1")):
         sent = {"symbol": symbol, "side": "BUY", "type": "MARKET", "quantity": quantity}
         client("POST", "/fapi/v1/order", **sent)
+    for name in ("autoclose-1", "adl_autoclose"):  # a user may call an order so, too
+        client("POST", "/fapi/v1/order", **{**sent, "newClientOrderId": name})
+    assert client("GET", "/fapi/v1/forceOrders") == []
     engine.force_liquidation(account, BTC, clock.now())
     mark = engine.quote("ETHUSDT").mark
     engine.force_adl(account, "ETHUSDT", clock.now(), price=mark * 2)

@@ -45,6 +45,8 @@ def test_aggregates_are_the_trades(client):
         ({"startTime": CLOCK - 3 * DAY}, CLOCK - 2 * DAY, 500),
         ({"fromId": 1}, CLOCK - 2 * DAY, 500),
         ({"startTime": CLOCK - 3 * DAY, "endTime": CLOCK - 3 * DAY + 60_000}, None, 0),
+        ({"endTime": CLOCK - 30 * DAY}, None, 0),
+        ({"endTime": CLOCK - 2 * DAY + 4_000}, CLOCK - 2 * DAY, 5),
     ],
 )
 def test_which_aggregates(client, sent, first, count):

@@ -87,6 +87,17 @@ def test_coarser_candles_take_over_where_fine_ones_are_missing(history):
     assert np.diff(path.times[path.times > FIRST]).max() <= 5 * MINUTE_MS
 
 
+def test_an_interval_without_candles_is_passed_over(history):
+    pair, until = history.pairs[BTC], FIRST + 2 * HOUR_MS
+    empty = pair.candles(PriceKind.LAST, "5m")[:0]
+    more = {kind: {**by, "1m": empty} for kind, by in pair.stored.items()}
+    mine = price_path(replace(pair, stored=more), (None, None), FIRST, until)
+    other = price_path(pair, (None, None), FIRST, until)
+    np.testing.assert_array_equal(mine.times, other.times)
+    np.testing.assert_array_equal(mine.last, other.last)
+    np.testing.assert_array_equal(mine.mark, other.mark)
+
+
 def test_after_the_history_the_price_stands_still(history):
     end = history.end
     market = Market(history, HandClock(end - 1), seed=7)

@@ -15,7 +15,7 @@ from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.history import History
 from perpkit.venue.market.market import Market
 from tests.cases import cases
-from tests.venue.conftest import CLOCK, START, HandClock
+from tests.venue.conftest import CLOCK, START, HandClock, without_trades
 
 BTC = "BTCUSDT"
 FIVE = 5 * MINUTE_MS
@@ -90,6 +90,17 @@ def test_a_thin_market_leaves_seconds_out(history):
     assert found.quantity.sum() == pytest.approx(0.05)
     # Three hours of it are looked through for a thousand.
     assert len(market.trades(BTC, limit=1000)) == 1000
+
+
+def test_all_that_is_kept_is_searched(history):
+    quiet = CLOCK - 47 * HOUR_MS, CLOCK - HOUR_MS
+    market = Market(without_trades(history, *quiet), HandClock(CLOCK), seed=7)
+    first = market.trade_id(BTC, quiet[0] + FIVE)
+    later = market.trades(BTC, first=first, limit=5)
+    earlier = market.trades(BTC, end=quiet[1] - FIVE, limit=5)
+    assert (len(later), len(earlier)) == (5, 5)
+    assert quiet[1] <= later.time.min() <= later.time.max() < quiet[1] + FIVE
+    assert quiet[0] - FIVE < earlier.time.min() <= earlier.time.max() < quiet[0] + FIVE
 
 
 def test_a_gap_of_the_price_is_in_its_trades(market):

@@ -13,8 +13,9 @@ from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
 from perpkit.venue.http.injection import Line
 from perpkit.venue.http.streams.names import USER_DATA, Route, Stream, StreamKind
 
-# A client that reads too slowly is cut off with this many messages waiting.
+# A client that reads too slowly is cut off with more messages or characters than this waiting.
 MAX_WAITING = 20_000
+MAX_CHARACTERS = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Connection:
     drawn: set[str] = field(default_factory=set)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: deque[tuple[float, str]] = field(default_factory=deque)
+    _characters: int = 0
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, message: Message, plan: FaultPlan, now: int) -> None:
@@ -90,6 +92,7 @@ class Connection:
     def cut(self) -> None:
         """Resets the TCP connection: what waits is never sent."""
         self.waiting.clear()
+        self._characters = 0
         if self.line is not None:
             self.line.reset()
         self.ended.set()
@@ -100,19 +103,25 @@ class Connection:
             while not self.waiting:
                 self._more.clear()
                 await self._more.wait()
-            due, text = self.waiting[0]
+            due, _ = self.waiting[0]
             if (seconds := due - monotonic()) > 0:
                 await asyncio.sleep(seconds)
                 continue
-            self.waiting.popleft()
-            return text
+            return self.take()
+
+    def take(self) -> str:
+        """Removes the message that has waited longest, and returns it."""
+        _, text = self.waiting.popleft()
+        self._characters -= len(text)
+        return text
 
     def _put(self, text: str, delay: float) -> None:
-        if len(self.waiting) >= MAX_WAITING:
+        if len(self.waiting) >= MAX_WAITING or self._characters + len(text) > MAX_CHARACTERS:
             self.cut()
             return
         due = monotonic() + delay
         if self.waiting:
             due = max(due, self.waiting[-1][0])  # never before the one in front of it
         self.waiting.append((due, text))
+        self._characters += len(text)
         self._more.set()

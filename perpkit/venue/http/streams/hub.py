@@ -50,15 +50,14 @@ class Hub:
         self._heard: deque[Message] = deque()
         self._turning: asyncio.Task[None] | None = None
 
-    def stream(self, name: str, route: Route | None) -> Stream:
-        """Returns the stream of that name.
+    def streams(self, connection: Connection, names: list[str]) -> list[Stream]:
+        """Returns the streams of these names, to which the connection may subscribe.
 
-        :raises ValueError: naming it, if there is none
+        :raises ValueError: naming the stream and what is wrong with it, or if they are too many
         """
-        stream = parse_stream(name, self._market, route)
-        if stream.kind is StreamKind.USER_DATA and self._exchange is None:
-            raise ValueError("this venue has no accounts, so that there is no user data")
-        return stream
+        if len({*connection.streams, *names}) > MAX_STREAMS:
+            raise ValueError(f"a connection has at most {MAX_STREAMS} streams")
+        return [self._stream(name, connection.route) for name in dict.fromkeys(names)]
 
     @contextmanager
     def connected(self, connection: Connection) -> Iterator[None]:
@@ -75,19 +74,21 @@ class Hub:
     def subscribe(self, connection: Connection, names: list[str]) -> None:
         """Subscribes to all of the streams or to none.
 
-        :raises ValueError: naming the stream and what is wrong with it
+        :raises ValueError: as `streams`
         """
-        streams = [self.stream(name, connection.route) for name in names]
-        if len({*connection.streams, *names}) > MAX_STREAMS:
-            raise ValueError(f"a connection has at most {MAX_STREAMS} streams")
+        streams = self.streams(connection, names)
+        sources = {
+            stream.name: (stream, source_of(self._market, stream))
+            for stream in streams
+            if stream.kind is not StreamKind.USER_DATA and stream.name not in self._sources
+        }
         if self._exchange is not None and any(s.kind is StreamKind.USER_DATA for s in streams):
             # What happened before is not for this connection.
             self._exchange.catch_up()
             self._send_heard()
-        for stream in streams:
-            connection.streams[stream.name] = stream
-            if stream.kind is not StreamKind.USER_DATA and stream.name not in self._sources:
-                self._sources[stream.name] = stream, source_of(self._market, stream)
+        # From here on nothing fails, so that it is all of them or none.
+        connection.streams |= {stream.name: stream for stream in streams}
+        self._sources |= sources
         self._set_listeners()
 
     def unsubscribe(self, connection: Connection, names: list[str]) -> None:
@@ -106,10 +107,22 @@ class Hub:
             self._exchange.catch_up()
         self._send_heard()
         self._expire(now)
-        for name, (stream, source) in list(self._sources.items()):
-            if stream.symbol is None or self._market.is_traded(stream.symbol):
-                for data in source.poll(now):
-                    self._send(Message(name, name, stream.symbol, json.dumps(data)), now)
+        for stream, source in list(self._sources.values()):
+            try:
+                self._poll(stream, source, now)
+            except Exception:  # the others go on
+                _logger.exception(f"a look at what {stream.name} has to send failed")
+
+    def _stream(self, name: str, route: Route | None) -> Stream:
+        stream = parse_stream(name, self._market, route)
+        if stream.kind is StreamKind.USER_DATA and self._exchange is None:
+            raise ValueError("this venue has no accounts, so that there is no user data")
+        return stream
+
+    def _poll(self, stream: Stream, source: Source, now: int) -> None:
+        if stream.symbol is None or self._market.is_traded(stream.symbol):
+            for data in source.poll(now):
+                self._send(Message(stream.name, stream.name, stream.symbol, json.dumps(data)), now)
 
     async def _turn_always(self) -> None:
         for number in count():
@@ -178,5 +191,15 @@ class Hub:
 
 
 def _user_message(listen_key: str, payload: Payload) -> Message:
+    return Message(listen_key, payload["e"], _symbol_of(payload), json.dumps(payload))
+
+
+def _symbol_of(payload: Payload) -> str | None:
+    """The symbol that an event is about; None without one, and for positions in several."""
+    if payload["e"] == "ACCOUNT_UPDATE":
+        account = payload["a"]
+        held = {position["s"] for position in account["P"]}
+        return account.get("S") or (held.pop() if len(held) == 1 else None)
     about = payload.get("o") or payload.get("ac") or payload
-    return Message(listen_key, payload["e"], about.get("s"), json.dumps(payload))
+    symbol: str | None = about.get("s")
+    return symbol

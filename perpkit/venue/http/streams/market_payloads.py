@@ -55,7 +55,8 @@ def kline(
 
 def agg_trades(market: Market, symbol: str, first: int, now: int) -> list[dict[str, Any]]:
     """:param first: the smallest id"""
-    found = market.trades(symbol, first=first, limit=_MOST_TRADES)
+    # With a start, the oldest are asked for from the first id on, too.
+    found = market.trades(symbol, start=0, first=first, limit=_MOST_TRADES)
     return [
         {"e": "aggTrade", "E": now, "s": symbol, **row, "st": _USD_M}
         for row in payloads.aggregates(market.instrument(symbol), found)

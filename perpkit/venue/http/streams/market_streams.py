@@ -13,6 +13,7 @@ from perpkit.venue.http.streams import market_payloads as payloads
 from perpkit.venue.http.streams.names import Stream, StreamKind
 from perpkit.venue.market.candles import INTERVALS_MS, bucket_start
 from perpkit.venue.market.market import Market
+from perpkit.venue.market.trades import SEARCHED
 
 KLINE_MS = 250
 # A book is made once a second.
@@ -66,14 +67,17 @@ class _Trades:
 
     def __init__(self, market: Market, symbol: str) -> None:
         self._market, self._symbol = market, symbol
-        newest = market.trades(symbol, limit=1).id.tolist()
-        self._next = newest[0] + 1 if newest else 1
+        self._next = market.trade_id(symbol, market.now()) + 1
 
     def poll(self, now: int) -> list[Message]:
         out: list[Message] = []
         for message in payloads.agg_trades(self._market, self._symbol, self._next, now):
             out.append(message)
             self._next = message["a"] + 1
+        if not out:
+            # The next look does not search again where nothing was traded.
+            searched = min(self._next + SEARCHED, self._market.trade_id(self._symbol, now))
+            self._next = max(self._next, searched + 1)
         return out
 
 

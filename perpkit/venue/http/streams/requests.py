@@ -6,11 +6,15 @@ Binance USD-M, "Live Subscribing/Unsubscribing to streams", with the exchange's 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
 
+from perpkit.venue.http.injection import UNKNOWN_ERROR
 from perpkit.venue.http.streams.connection import Connection
+
+_logger = logging.getLogger(__name__)
 
 MAX_STREAMS = 1024
 
@@ -34,6 +38,8 @@ def answer(
 ) -> dict[str, Any]:
     """Carries out a request and returns the answer to it.
 
+    A failure of the venue itself is answered, too, and logged with its traceback.
+
     :param subscribe: raises ValueError, and does nothing, if one of the names is not a stream
     """
     number: Any = None
@@ -43,6 +49,9 @@ def answer(
         result = _carry_out(request, connection, subscribe, unsubscribe)
     except RequestError as error:
         return {"error": {"code": error.code, "msg": error.msg}, "id": number}
+    except Exception:
+        _logger.exception("a request on a connection of streams failed")
+        return {"error": UNKNOWN_ERROR, "id": number}
     return {"result": result, "id": number}
 
 

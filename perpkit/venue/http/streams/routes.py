@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from urllib.parse import parse_qs
 
@@ -17,6 +18,8 @@ from perpkit.venue.http.streams.hub import Hub
 from perpkit.venue.http.streams.names import Route
 from perpkit.venue.http.streams.requests import answer
 from perpkit.venue.market.market import Market
+
+_logger = logging.getLogger(__name__)
 
 
 def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
@@ -41,8 +44,7 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
             now = market.now()
             connection = Connection(route, combined, events or None, now, line)
             try:
-                for each in names:
-                    hub.stream(each, route)
+                hub.streams(connection, names)
             except ValueError as error:
                 refusal = {"code": 2, "msg": f"Invalid request: {error}"}
                 await websocket.send_denial_response(JSONResponse(refusal, 400))
@@ -50,7 +52,7 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
             await websocket.accept()
             with hub.connected(connection):
                 if names:
-                    hub.subscribe(connection, list(dict.fromkeys(names)))
+                    hub.subscribe(connection, names)
                 await _until_any_ends(
                     _receive(websocket, connection, hub),
                     _send(websocket, connection),
@@ -89,7 +91,9 @@ async def _until_any_ends(*parts: Awaitable[object]) -> None:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                _logger.error("serving a connection of streams failed", exc_info=outcome)
 
 
 async def _close(websocket: WebSocket) -> None:

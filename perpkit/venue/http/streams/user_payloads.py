@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perpkit.venue.engine import Account, Algo, Engine, Fill, Order, OrderType
+from perpkit.venue.engine import Account, Algo, Engine, Fill, Forced, Order, OrderType
 from perpkit.venue.engine.balance import order_notionals
 from perpkit.venue.engine.events import (
     AccountEvent,
@@ -54,7 +54,8 @@ def listen_key_expired(listen_key: str, time: int) -> Payload:
 def order_update(account: Account, event: OrderEvent, instrument: Instrument) -> Payload:
     order, fill, algo = event.order, event.fill, event.order.algo
     bids, asks = order_notionals(account.holdings[order.symbol].orders.values())
-    kind = "LIQUIDATION" if order.client_id.startswith("autoclose-") else order.type.value
+    liquidation = order.forced and order.client_id.startswith(Forced.LIQUIDATION)
+    kind = "LIQUIDATION" if liquidation else order.type.value
     shown: Payload = {
         "s": order.symbol,
         "c": order.client_id,

@@ -42,9 +42,7 @@ class Ear:
 
 def sent(connection: Connection) -> list[Any]:
     """What waits to be sent, which is then gone."""
-    out = [json.loads(text) for _, text in connection.waiting]
-    connection.waiting.clear()
-    return out
+    return [json.loads(connection.take()) for _ in range(len(connection.waiting))]
 
 
 def listening(exchange: Exchange, clock: HandClock, test: Callable[[Ear], None]) -> None:

@@ -7,8 +7,14 @@ import itertools
 import pytest
 
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.streams.names import Route, parse_stream
+from perpkit.venue.market import trades
+from perpkit.venue.market.history import History
+from perpkit.venue.market.listing import Lifetime
+from perpkit.venue.market.market import Market
+from tests.venue.conftest import START, without_trades
 from tests.venue.http.streams.listening import listening, sent
 
 SECOND_MS = 1_000
@@ -79,6 +85,88 @@ def test_each_trade_comes_once_as_rest_has_it(exchange, clock, client):
         names = rows[0].keys()
         assert [{name: message[name] for name in names} for message in messages] == rows
         assert {message["e"] for message in messages} == {"aggTrade"}
+
+    listening(exchange, clock, test)
+
+
+def test_trades_come_again_after_days_without_any(history, clock):
+    quiet = clock.now() + HOUR_MS, clock.now() + 5 * DAY_MS
+    market = Market(without_trades(history, *quiet), clock, seed=7)
+
+    def test(ear):
+        connection = ear.connect("btcusdt@aggTrade")
+        times = []
+        for ms in (HOUR_MS, *[DAY_MS] * 4, DAY_MS, *[0] * 12):
+            ear.turn(ms)
+            times += [message["T"] for message in sent(connection)]
+        first = next(time for time in times if time >= quiet[1])
+        assert first < quiet[1] + 5 * MINUTE_MS
+        assert times == sorted(set(times))
+
+    listening(Exchange(market), clock, test)
+
+
+def test_what_was_searched_in_vain_is_not_searched_again(history, clock, monkeypatch):
+    now = clock.now()
+    market = Market(without_trades(history, now - HOUR_MS, now + 2 * DAY_MS), clock, seed=7)
+    searched, oldest = [], trades.oldest
+
+    def noted(pair, over, first, last, limit):
+        searched.append(last - first + 1)
+        return oldest(pair, over, first, last, limit)
+
+    monkeypatch.setattr(trades, "oldest", noted)
+
+    def test(ear):
+        ear.connect("btcusdt@aggTrade")
+        for ms in (DAY_MS, *[SECOND_MS] * 5):
+            ear.turn(ms)
+        assert searched == [DAY_MS // SECOND_MS, *[1] * 5]
+
+    listening(Exchange(market), clock, test)
+
+
+def test_a_stream_begins_with_the_present_after_days_without_trades(history, clock):
+    now = clock.now()
+    market = Market(without_trades(history, now - 3 * DAY_MS, now + HOUR_MS), clock, seed=7)
+
+    def test(ear):
+        connection = ear.connect("btcusdt@aggTrade")
+        ear.turn(2 * HOUR_MS)  # with more trades than come at a look
+        first = sent(connection)[0]["T"]
+        assert now + HOUR_MS <= first < now + HOUR_MS + 5 * MINUTE_MS
+
+    listening(Exchange(market), clock, test)
+
+
+def test_a_new_listing_sends_its_trades_from_the_first_on(history, clock):
+    listed = START + 31 * DAY_MS
+    pair = history.pairs["BTCUSDT"].within(Lifetime(listed))
+    market = Market(History({**history.pairs, "BTCUSDT": pair}), clock, seed=7)
+
+    def test(ear):
+        connection = ear.connect("btcusdt@aggTrade")
+        ear.turn(listed + HOUR_MS - clock.now())
+        assert sent(connection)[0]["T"] == listed
+
+    listening(Exchange(market), clock, test)
+
+
+def test_a_source_that_fails_stops_no_other(exchange, clock, monkeypatch, caplog):
+    made = exchange.market.premium
+
+    def fails(symbol: str):
+        if symbol == "ETHUSDT":
+            raise ZeroDivisionError
+        return made(symbol)
+
+    monkeypatch.setattr(exchange.market, "premium", fails)
+
+    def test(ear):
+        connection = ear.connect("ethusdt@markPrice@1s", "btcusdt@markPrice@1s")
+        ear.turn()
+        assert [message["s"] for message in sent(connection)] == ["BTCUSDT"]
+        assert "ethusdt@markPrice@1s" in caplog.text
 
     listening(exchange, clock, test)
 

@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.server import running_venue
+from perpkit.venue.http.streams.connection import Connection
 from perpkit.venue.market.clock import SystemClock
 from tests.venue.conftest import CLOCK
 
@@ -116,6 +117,7 @@ def test_of_several_streams_all_are_subscribed_to_or_none(url):
         ("/ws/btcusdt@nonsense", 400, "not one that this venue serves"),
         ("/public/ws/btcusdt@kline_5m", 400, "is on /market, not on /public"),
         ("/stream?streams=BTCUSDT@bookTicker", 400, "lower case"),
+        ("/ws/" + "/".join(map(str, range(1025))), 400, "at most 1024 streams"),
         ("/nowhere/ws", 403, ""),
     ],
 )
@@ -125,6 +127,34 @@ def test_bad_urls_are_refused(url, path, status, why):
     response = caught.value.response
     assert response.status_code == status
     assert why in (response.body or b"").decode()
+
+
+def test_a_name_that_comes_twice_is_one_stream(url):
+    with connect(f"{url}/ws/" + "/".join(["1"] * 1025)) as raw:
+        assert asked(raw, method="LIST_SUBSCRIPTIONS", id=1)["result"] == ["1"]
+
+
+def test_a_failure_of_the_venue_is_answered_and_logged(url, market, monkeypatch, caplog):
+    def fails(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(market, "book_time", fails)
+    with connect(f"{url}/ws") as raw:
+        # The first of them could be subscribed to.
+        failed = asked(raw, method="SUBSCRIBE", params=[BTC, "btcusdt@bookTicker"], id=7)
+        assert (failed["error"]["code"], failed["id"]) == (-1000, 7)
+        assert asked(raw, method="LIST_SUBSCRIPTIONS", id=8)["result"] == []
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_failure_to_send_is_logged(url, monkeypatch, caplog):
+    async def fails(_: Connection) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Connection, "next_text", fails)
+    with connect(f"{url}/ws") as raw, pytest.raises(ConnectionClosed):
+        raw.recv(timeout=10)
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_listen_key_that_is_not_known_is_silent(url):

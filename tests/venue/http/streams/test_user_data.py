@@ -47,6 +47,23 @@ def test_events_come_once_in_order_to_every_connection_of_the_account(exchange, 
     listening(exchange, clock, test)
 
 
+def test_a_liquidation_is_one_of_the_exchange_s_own_orders(exchange, clock, client):
+    def test(ear: Ear):
+        connection = ear.connect(ear.user())
+        buy(client, newClientOrderId="autoclose-1")
+        exchange.engine.force_liquidation(exchange.engine.account("key"), BTC, clock.now())
+        ear.turn()
+        kinds = {
+            message["o"]["c"]: message["o"]["o"]
+            for message in sent(connection)
+            if message["e"] == "ORDER_TRADE_UPDATE"
+        }
+        assert kinds.pop("autoclose-1") == "MARKET"
+        assert list(kinds.values()) == ["LIQUIDATION"]
+
+    listening(exchange, clock, test)
+
+
 def test_what_happened_before_a_subscription_is_missed(exchange, clock, client):
     """As at the exchange, which replays nothing."""
 
@@ -233,22 +250,35 @@ def test_a_cut_ends_the_connections_that_it_concerns(exchange, clock, client):
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
+    ("kind", "symbol", "expected"),
     [
-        (K.STREAM_SILENCE, ["ACCOUNT_UPDATE ORDER"]),
-        (K.STREAM_DUPLICATE, [BOUGHT[0], BOUGHT[0], BOUGHT[1], BOUGHT[2], BOUGHT[2],
-                              BOUGHT[3], BOUGHT[3]]),
+        (K.STREAM_SILENCE, BTC, []),
+        (K.STREAM_SILENCE, "ETHUSDT", BOUGHT),
+        (K.STREAM_DUPLICATE, BTC, [each for each in BOUGHT for _ in range(2)]),
+        (K.STREAM_DUPLICATE, "ETHUSDT", BOUGHT),
     ],
-)  # fmt: skip
-def test_messages_are_lost_or_come_twice(exchange, clock, client, kind, expected):
+)
+def test_messages_are_lost_or_come_twice(exchange, clock, client, kind, symbol, expected):
     def test(ear: Ear):
         connection = ear.connect(ear.user())
-        ear.market.faults.add(Fault(kind, symbol=BTC, since=clock.now()))
+        ear.market.faults.add(Fault(kind, symbol=symbol, since=clock.now()))
         buy(client)
         ear.turn()
         got = words(sent(connection))
         assert got == expected
         assert not connection.ended.is_set()
+
+    listening(exchange, clock, test)
+
+
+def test_a_settlement_of_a_symbol_is_lost(exchange, clock, client):
+    def test(ear: Ear):
+        buy(client)
+        buy(client, symbol="ETHUSDT", quantity="1")
+        connection = ear.connect(ear.user())
+        ear.market.faults.add(Fault(K.STREAM_SILENCE, symbol=BTC, since=clock.now()))
+        ear.turn(ear.market.premium(BTC).next_funding - clock.now())
+        assert [message["a"]["S"] for message in sent(connection)] == ["ETHUSDT"]
 
     listening(exchange, clock, test)
 
