@@ -1,14 +1,16 @@
 """What the exchanges do differently: the one place where they are kept apart.
 
-Every other module asks `facts_of` and reads a field; none compares names. docs/exchanges.md says
-which part works where, and how that was tested. Sources: ccxt's parsers, and the documentation of
-Binance USD-M, Bybit v5 and OKX v5.
+Every other module asks `facts_of` and reads a field, or has `known_as` look for its name; none
+compares names, but `perpkit.rehearsal.redirection`, which may not import this one.
+docs/exchanges.md says which part works where, and how that was tested. Sources: ccxt's parsers, and
+the documentation of Binance USD-M, Bybit v5 and OKX v5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 from math import isfinite
 from types import MappingProxyType
@@ -35,6 +37,8 @@ class ExchangeFacts:
         contracts; the smallest of several counts
     :param ends: the field of its own market structure with the end of a perpetual, in ms since
         1970 UTC; "" if there is none
+    :param dated_at_beginning: the time of a long/short ratio is taken for the beginning of its
+        period, as it is not said to be the end
     """
 
     title: str
@@ -43,6 +47,7 @@ class ExchangeFacts:
     tiers_in_contracts: bool = False
     market_lots: tuple[tuple[str, ...], ...] = (("limits", "market", "max"),)
     ends: str = ""
+    dated_at_beginning: bool = True
 
     def market_lot(self, market: Mapping[str, Any]) -> float | None:
         """Returns the largest market order, in contracts; None if there is no limit.
@@ -64,6 +69,14 @@ class ExchangeFacts:
         end = _number(market, ("info", self.ends)) if self.ends else None
         return int(end) if end is not None else None
 
+    def ratio_date_delay(self, period: timedelta) -> timedelta:
+        """Returns what the date of a long/short ratio in the store is later than its time.
+
+        >>> facts_of("bybit").ratio_date_delay(timedelta(hours=1)).seconds
+        3600
+        """
+        return period if self.dated_at_beginning else timedelta(0)
+
 
 DEFAULT_EXCHANGE = "binance"
 # The live parts that need `keeps_orders`, by name; without them Freqtrade sends and tracks orders.
@@ -75,7 +88,9 @@ BINANCE_ONLY = (
     "check of the account's settings",
     "count of requests",
 )
-_BINANCE = ExchangeFacts("Binance", keeps_orders=True, ends="deliveryDate")
+_BINANCE = ExchangeFacts(
+    "Binance", keeps_orders=True, ends="deliveryDate", dated_at_beginning=False
+)
 # By Freqtrade's and ccxt's names of an exchange.
 EXCHANGES: Mapping[str, ExchangeFacts] = MappingProxyType(
     {
@@ -112,8 +127,21 @@ def facts_of(name: object) -> ExchangeFacts:
     >>> facts_of("bybit").title, facts_of("kraken").keeps_orders
     ('Bybit', False)
     """
+    known = known_as(name, EXCHANGES)
+    return _OTHER if known is None else EXCHANGES[known]
+
+
+def known_as(name: object, names: Collection[str]) -> str | None:
+    """Returns which of `names` an exchange has; None for none of them.
+
+    :param name: as for `facts_of`, in capitals or not
+
+    >>> known_as("Bybit", ("bybit", "okx"))
+    'bybit'
+    """
     # Freqtrade marks a demo account in the name.
-    return EXCHANGES.get(str(name).lower().removesuffix("_demo"), _OTHER)
+    plain = str(name).lower().removesuffix("_demo")
+    return plain if plain in names else None
 
 
 def named(names: Sequence[str]) -> str:

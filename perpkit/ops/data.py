@@ -54,7 +54,7 @@ More = Annotated[list[str] | None, typer.Argument(metavar="[PAIRS]", help="More 
 def download(
     pairs: Pairs = "",
     more: More = None,
-    days: Annotated[float, typer.Option(help="Back from now; Binance and OKX keep 30.")] = 30,
+    days: Annotated[float, typer.Option(help="Back from now; Binance keeps 30, OKX 5 to 30.")] = 30,
     period: Annotated[str, typer.Option(help="5m 15m 30m 1h 2h 4h 6h 12h or 1d.")] = "1h",
     datadir: Datadir = None,
     config: Config = None,

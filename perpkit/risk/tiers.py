@@ -27,6 +27,7 @@ def in_parts(rows: Sequence[MaintenanceTier]) -> tuple[MaintenanceTier, ...]:
     >>> [row.amount for row in in_parts(rows)]
     [0.0, 10000.0]
     """
+    rows = _rising(rows)
     return _joined(rows, [row.rate for row in rows])
 
 
@@ -42,6 +43,7 @@ def of_whole(rows: Sequence[MaintenanceTier]) -> tuple[MaintenanceTier, ...]:
     >>> [(row.rate, row.amount) for row in of_whole(rows)]
     [(0.005, 0.0), (0.005, 0.0)]
     """
+    rows = _rising(rows)
     slopes = [
         (upper.floor * upper.rate - lower.floor * lower.rate) / (upper.floor - lower.floor)
         for lower, upper in pairwise(rows)
@@ -55,6 +57,20 @@ def of_whole(rows: Sequence[MaintenanceTier]) -> tuple[MaintenanceTier, ...]:
         replace(line, amount=min(line.amount, row.floor * (line.rate - row.rate)))
         for line, row in zip(_joined(rows, rates), rows, strict=True)
     )
+
+
+def _rising(rows: Sequence[MaintenanceTier]) -> list[MaintenanceTier]:
+    """Returns the rows without those whose floor does not rise: the row before takes their terms
+    where they are stricter."""
+    rising: list[MaintenanceTier] = []
+    for row in rows:
+        if rising and row.floor <= rising[-1].floor:
+            last = rising.pop()
+            rate, most = max(last.rate, row.rate), min(last.max_leverage, row.max_leverage)
+            rising.append(replace(last, rate=rate, max_leverage=most))
+        else:
+            rising.append(row)
+    return rising
 
 
 def _joined(rows: Sequence[MaintenanceTier], rates: Sequence[float]) -> tuple[MaintenanceTier, ...]:

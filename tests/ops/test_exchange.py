@@ -54,3 +54,7 @@ def test_what_is_missing_is_named(own: dict[str, object], named: str) -> None:
         exchange_client({"exchange": own})
 
     assert "a secret" not in str(error.value)
+
+
+def test_a_name_in_capitals_is_the_same_exchange() -> None:
+    assert exchange_client({"exchange": {**KEYS, "name": "Binance"}}).id == "binance"

@@ -82,3 +82,17 @@ def test_a_small_position_is_not_held_to_the_highest_tier():
     # Of the whole, the first tier is held to the rate of the second.
     for tiers, leverage in ((in_parts(rows), 9), (of_whole(rows), 8), (rows, 1)):
         assert choose_leverage(limit, MaintenanceTiers(tiers), **asked).leverage == leverage
+
+
+@pytest.mark.parametrize("make", [in_parts, of_whole])
+@pytest.mark.parametrize("number", range(3))
+def test_of_tiers_with_one_floor_the_strictest_terms_count(make, number):
+    row = BYBIT[number]
+    stricter = replace(row, rate=row.rate * 1.5, max_leverage=row.max_leverage * 0.8)
+    expected = make((*BYBIT[:number], stricter, *BYBIT[number + 1 :]))
+    for twice in ((row, stricter), (stricter, row), (row, stricter, row)):
+        tiers = make((*BYBIT[:number], *twice, *BYBIT[number + 1 :]))
+        assert tiers == expected
+    asked = {"stake": 1_000, "stop_distance": 0.05, "is_short": False, "range_24h": 0.01}
+    choice = choose_leverage(LeverageLimit(max_leverage=20), MaintenanceTiers(tiers), **asked)
+    assert choice.leverage > 1

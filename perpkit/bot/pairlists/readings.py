@@ -17,10 +17,11 @@ from perpkit.durations import HOUR_S
 from perpkit.market import open_interest
 from perpkit.market.asof import KnownReadings
 from perpkit.market.crowd_band import Crowd
+from perpkit.market.exchanges import facts_of
 from perpkit.market.open_interest import Interest, interest_readings
 from perpkit.market.positioning import positioning_readings
 from perpkit.market.store import PERIODS, read_periods
-from perpkit.market.times import dated, dates_at
+from perpkit.market.times import dated, dates_at, shifted
 
 # Requested from the exchange: a page of 500 hourly readings reaches back 20 days.
 ASKED_PERIOD, PAGE = "1h", 500
@@ -55,7 +56,8 @@ async def asked_crowd(exchange: Exchange, pair: str, timeframe: str) -> KnownRea
     answer = await exchange._api_async.fetch_long_short_ratio_history(
         pair, ASKED_PERIOD, limit=PAGE
     )
-    frame = _frame(answer, {"longShortRatio": "long_short_ratio"})
+    delay = facts_of(exchange.id).ratio_date_delay(PERIODS[ASKED_PERIOD])
+    frame = _frame(answer, {"longShortRatio": "long_short_ratio"}, delay)
     return crowd_readings(frame, ASKED_PERIOD, timeframe)
 
 
@@ -137,10 +139,15 @@ def _native(datadir: Path, pair: str) -> list[tuple[str, pd.DataFrame]]:
     return [(p, dated(frame).rename(columns=_NATIVE)) for p, frame in loaded if len(frame)]
 
 
-def _frame(answer: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
-    """Returns rows by ascending date; values that are missing or 0 in the answer become NaN."""
+def _frame(
+    answer: list[dict[str, Any]], columns: dict[str, str], delay: timedelta = timedelta(0)
+) -> pd.DataFrame:
+    """Returns rows by ascending date; values that are missing or 0 in the answer become NaN.
+
+    :param delay: what the date of a reading is later than its time
+    """
     rows = {int(row["timestamp"]): [row.get(field) or nan for field in columns] for row in answer}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns.values()))
     frame = frame.sort_index().astype(float)
-    dates = dates_at(frame.index.to_numpy(dtype="int64"))
+    dates = shifted(dates_at(frame.index.to_numpy(dtype="int64")), delay)
     return frame.set_axis(dates).rename_axis("date").reset_index()

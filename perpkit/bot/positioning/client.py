@@ -62,7 +62,6 @@ class PositioningClient(PacedClient):
     :param clock, sleep: in seconds; an exception from `sleep` ends the call
     """
 
-    kept = KEPT
     page_size = PAGE
     periods = tuple(PERIODS)
     series = tuple(SERIES)
@@ -76,6 +75,10 @@ class PositioningClient(PacedClient):
     ) -> None:
         super().__init__(ccxt.binanceusdm, exchange, budget, clock, sleep)
         self._symbols: dict[str, str] = {}
+
+    def kept(self, period: str) -> timedelta:
+        """Returns how long the exchange keeps readings: the same of every period."""
+        return KEPT
 
     def now(self) -> datetime:
         """Returns the exchange's time (UTC). :raises DownloadError: if it cannot be fetched"""

@@ -72,7 +72,7 @@ def download(
     :raises BusyError: when another process is downloading into this store
     """
     period = one_of("period", period, client.periods)
-    kept, series = client.kept, list(client.series)
+    kept, series = client.kept(period), list(client.series)
     if not (is_number(days) and 0 < days <= kept.days):
         refuse("days", f"above 0 and at most {kept.days}", days)
     with store.sole_downloader(datadir):

@@ -2,9 +2,9 @@
 
 Sources: Bybit v5 "Get Long Short Ratio" (/v5/market/account-ratio: 500 a page, since 2020-07-20);
 OKX v5 "Get contract long/short ratio" (/api/v5/rubik/stat/contracts/long-short-account-ratio-
-contract: 100 a page). Neither says whether a reading's time is the beginning or the end of its
-period, so a reading is dated at the end of the period that would begin there: the store never has
-one earlier than it was known.
+contract: 100 a page, of the latest 1440). Neither says whether a reading's time is the beginning or
+the end of its period, so a reading is dated at the end of the period that would begin there: the
+store never has one earlier than it was known.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import pandas as pd
 from perpkit.bot.positioning.client import checked_pairs
 from perpkit.bot.positioning.paced import Budget, PacedClient, milliseconds
 from perpkit.market.coverage import ReadingSpan
+from perpkit.market.exchanges import facts_of
 from perpkit.market.store import PERIODS
-from perpkit.market.times import dates_at
+from perpkit.market.times import dates_at, shifted
 
 RATIO = "long_short_ratio"
 
@@ -34,6 +35,7 @@ class RatioSource:
     :param markets: ccxt's option for the contracts that are loaded
     :param periods: the exchange's names of the periods of the store
     :param window: ccxt's further parameters for a window, from its bounds in ms
+    :param most_kept: the readings of each period that it keeps at most; None without a limit
     """
 
     client: Callable[[dict[str, Any]], Any]
@@ -42,6 +44,7 @@ class RatioSource:
     page_size: int
     kept: timedelta
     window: Callable[[int, int], dict[str, Any]]
+    most_kept: int | None = None
 
 
 SOURCES = {
@@ -62,6 +65,7 @@ SOURCES = {
         page_size=100,
         kept=timedelta(days=30),
         window=lambda _first, last: {"until": last},
+        most_kept=1440,
     ),
 }
 
@@ -83,10 +87,18 @@ class RatioClient(PacedClient):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._source = source = SOURCES[name]
+        self._facts = facts_of(name)
         super().__init__(source.client, exchange, budget, clock, sleep)
         self._ccxt.options["fetchMarkets"] = {"types": [source.markets]}
-        self.kept, self.page_size = source.kept, source.page_size
+        self.page_size = source.page_size
         self.periods = tuple(source.periods)
+
+    def kept(self, period: str) -> timedelta:
+        """Returns how long the exchange keeps readings of a period."""
+        source = self._source
+        if source.most_kept is None:
+            return source.kept
+        return min(source.kept, source.most_kept * PERIODS[period])
 
     def now(self) -> datetime:
         """Returns the exchange's time (UTC). :raises DownloadError: if it cannot be fetched"""
@@ -112,7 +124,11 @@ class RatioClient(PacedClient):
         :raises DownloadError: when the readings cannot be fetched
         """
         length = PERIODS[period]
-        first, last = milliseconds(window.first - length), milliseconds(window.last - length)
+        delay = self._facts.ratio_date_delay(length)
+        # OKX excludes both bounds, and only later releases of ccxt make up for it. A bound that is
+        # 1 ms outside excludes no reading, and lets none in.
+        first = milliseconds(window.first - delay) - 1
+        last = milliseconds(window.last - delay) + 1
         rows = self._call(
             "fetch_long_short_ratio_history",
             symbol,
@@ -122,8 +138,7 @@ class RatioClient(PacedClient):
             self._source.window(first, last),
             kind=list,
         )
-        ended = milliseconds(window.last) - last
-        found = {int(row["timestamp"]) + ended: row["longShortRatio"] or nan for row in rows}
-        dates = dates_at(sorted(found))
+        found = {int(row["timestamp"]): row["longShortRatio"] or nan for row in rows}
+        dates = shifted(dates_at(sorted(found)), delay)
         frame = pd.DataFrame({RATIO: [found[at] for at in sorted(found)]}, dates, dtype=float)
         return frame.loc[window.first : window.last]

@@ -142,7 +142,8 @@ class PositioningRefresh:
             self._client = self._make(self._exchange, self._budget, sleep=self._pause)
         # A day more than needed, for readings that the exchange published late.
         days = (newest - self._asked.get(pair, 0)) / DAY_S + 1
-        done = download(self._client, self._datadir, [pair], self._period, min(days, KEPT.days))
+        days = min(days, KEPT.days, self._client.kept(self._period).days)
+        done = download(self._client, self._datadir, [pair], self._period, days)
         if pair in done.refused:
             self._refused[pair] = newest, done.refused[pair]
         else:

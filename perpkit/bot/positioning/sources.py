@@ -12,7 +12,7 @@ from perpkit.bot.positioning.client import PositioningClient
 from perpkit.bot.positioning.paced import Budget
 from perpkit.bot.positioning.ratios import SOURCES, RatioClient
 from perpkit.market.coverage import ReadingSpan
-from perpkit.market.exchanges import DEFAULT_EXCHANGE
+from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
 
 NAMES = (DEFAULT_EXCHANGE, "binanceusdm", *SOURCES)
 
@@ -20,14 +20,10 @@ NAMES = (DEFAULT_EXCHANGE, "binanceusdm", *SOURCES)
 class PositioningSource(Protocol):
     """A client of one exchange; see `PositioningClient` for what the methods return and raise.
 
-    :param kept: how long the exchange keeps readings
     :param page_size: the most readings of one request
     :param periods: which of `store.PERIODS` it serves
     :param series: which of `store.SERIES` it serves
     """
-
-    @property
-    def kept(self) -> timedelta: ...
 
     @property
     def page_size(self) -> int: ...
@@ -37,6 +33,8 @@ class PositioningSource(Protocol):
 
     @property
     def series(self) -> tuple[str, ...]: ...
+
+    def kept(self, period: str) -> timedelta: ...
 
     def now(self) -> datetime: ...
 
@@ -56,10 +54,10 @@ def positioning_source(
     :param timing: `clock` and `sleep` of a `PacedClient`
     :raises ValueError: for an exchange that offers none
     """
-    name = exchange.get("name", DEFAULT_EXCHANGE)
+    given = exchange.get("name", DEFAULT_EXCHANGE)
+    if (name := known_as(given, NAMES)) is None:
+        allowed = ", ".join(NAMES)
+        raise ValueError(f"exchange.name must be one of {allowed} for positioning, got {given!r}")
     if name in SOURCES:
         return RatioClient(name, exchange, budget, **timing)
-    if name not in NAMES:
-        allowed = ", ".join(NAMES)
-        raise ValueError(f"exchange.name must be one of {allowed} for positioning, got {name!r}")
     return PositioningClient(exchange, budget, **timing)

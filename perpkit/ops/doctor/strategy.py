@@ -60,6 +60,7 @@ def _layer_of(context: Context, strategy: Any) -> Finding:
 def check_options(context: Context) -> Iterator[Finding]:
     """Reports what the bot itself checks, and would log, when it starts."""
     from perpkit.bot.layer.option_check import look_at_options
+    from perpkit.bot.layer.override_rules import GUARD
     from perpkit.bot.layer.perp_risk import PerpRisk
     from perpkit.bot.layer.verdicts import Outcome
     from perpkit.bot.strategy import PerpStrategy
@@ -79,12 +80,14 @@ def check_options(context: Context) -> Iterator[Finding]:
         guarded=guarded,
         unknown_exchange=None if known else str(own),
     )
+    if not known:  # the check of the settings says what is off there
+        verdicts = [each for each in verdicts if each.option != GUARD]
     refused = [each.line for each in verdicts if each.outcome is Outcome.REFUSED]
     for words in refused:
         yield fail(words, "set it so, or leave it out of the configuration")
     noted = [each.line for each in verdicts if each.outcome is Outcome.NOTED]
     if not isinstance(strategy, PerpStrategy):
-        noted += _attached_off(strategy, live and not guarded)
+        noted += _attached_off(strategy, known and live and not guarded)
     for words in noted:
         yield warn(words, "leave the option out of the configuration, unless that is meant")
     if not refused and not noted:

@@ -40,6 +40,9 @@ class Exchange:
     def _trades_contracts_to_amount(self, fills):
         return fills
 
+    def get_proxy_coin(self):
+        return "USDT"
+
     def fetch_order(self, number, pair, params):
         return {"info": {"actualOrderId": f"child of {number}"}}
 

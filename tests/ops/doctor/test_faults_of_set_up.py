@@ -288,3 +288,21 @@ FAULTS = {
 @pytest.mark.parametrize("fault", [pytest.param(f, id=name) for name, f in FAULTS.items()])
 def test_a_planted_fault_is_found_with_its_fix(set_up, monkeypatch, fault):
     check_found(fault, set_up(**dict.fromkeys(fault.makes, True)), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "live", "attached"),
+    [("bybit", False, False), ("okx", True, False), ("bybit", True, True)],
+)
+def test_what_is_for_binance_only_is_said_once(set_up, monkeypatch, name, live, attached):
+    bot = set_up(live=live)
+    bot.add({"exchange": {"name": name}})
+    if attached:
+        strategy("", FOREIGN)(bot, monkeypatch)
+        bot.add({"perpkit": {"attach": True}})
+    found = bot.found()
+    said = [each for each in found if each.level.is_finding and "guard" in each.words]
+    assert [each.check for each in said] == ["configuration"]
+    assert "docs/exchanges.md" in said[0].fix
+    options = [each.words for each in found if each.check == "options"]
+    assert options == ["Stops are at the exchange", "No option disarms a safety"]
