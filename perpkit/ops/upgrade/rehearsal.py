@@ -24,7 +24,7 @@ from typing import Any
 
 from freqtrade_client import FtRestClient
 
-from perpkit.ops.upgrade.environment import bare_environment
+from perpkit.ops.upgrade.processes import bare_environment
 from perpkit.venue.engine import Account
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.http.app import create_app
