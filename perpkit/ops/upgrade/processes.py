@@ -30,9 +30,7 @@ def bare_environment() -> dict[str, str]:
     return {**found, "no_proxy": direct, "NO_PROXY": direct}
 
 
-def run(
-    command: Sequence[str], folder: Path, within: float
-) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], folder: Path, within: float) -> subprocess.CompletedProcess[str]:
     """Runs a command; when this returns or raises, no process of its group is left.
 
     :param folder: where it runs, and for its temporary files
