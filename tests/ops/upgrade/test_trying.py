@@ -49,6 +49,21 @@ def test_what_is_no_version_is_refused(asked):
     )
 
 
+@pytest.mark.parametrize(
+    "other",
+    [["--offline"], ["--prune", "90d"], ["-c", "config.json"], ["--capital", "0"]],
+    ids=lambda other: other[0],
+)
+def test_an_option_that_an_upgrade_does_not_use_is_refused(other, monkeypatch):
+    monkeypatch.setattr(trying, "try_out", pytest.fail)
+    result = upgrade("2026.9", *other)
+    assert result.exit_code == 2
+    name = {"-c": "--config"}.get(other[0], other[0])
+    assert result.stderr == (
+        f"Error: --upgrade reads no configuration and goes with --json only, got {name}\n"
+    )
+
+
 @pytest.mark.parametrize("asked", ["2025.1", "2026.6.dev0", "2027.1"])
 def test_what_perpkit_does_not_allow_is_not_installed(asked, monkeypatch):
     monkeypatch.setattr(trying, "make", pytest.fail)
