@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from perpkit.venue.exchange.invariants import Invariant
-from perpkit.venue.faults.faults import Fault, FaultKind
+from perpkit.venue.faults.faults import STREAM_KINDS, Fault, FaultKind
 from tests.bench.planted import KEY
 from tests.cases import SLOW
 from tests.soak.episodes import GROUPS, MIX, NOTHING, episode
@@ -23,7 +23,7 @@ CALM = Outcome(0, NOTHING, "holding", "long", adverse=False, entered=True, flat=
 def test_every_kind_of_fault_takes_its_turn():
     turns = [episode(number) for number in range(len(GROUPS))]
     struck = {fault.kind for each in turns if each.group != MIX for fault in each.faults}
-    assert struck == set(FaultKind)
+    assert struck == {*FaultKind} - STREAM_KINDS
     assert turns[0].faults == ()
 
 
@@ -108,6 +108,15 @@ def test_the_clock_without_an_excuse(faults, expected):
     for second in range(61):
         watch.observe(NOBODY, 100_000 + second * SECOND)
     assert (watch.bare_ms / SECOND, watch.inexcusable_ms / SECOND, watch.excuses) == expected
+
+
+@pytest.mark.parametrize(("symbol", "inexcusable_s"), [("BTCUSDT", 0), ("ETHUSDT", 60), (None, 0)])
+def test_a_fault_of_another_symbol_is_no_excuse(symbol, inexcusable_s):
+    watch = Stopwatch([Fault(FaultKind.EMPTY_BOOK, symbol=symbol, until=200_000)])
+    watch._bare_since[KEY, "BTCUSDT", "BOTH"] = 100_000
+    watch.observe(NOBODY, 160_000)
+    assert watch.inexcusable_ms == inexcusable_s * SECOND
+    assert watch.excuses == ({"empty_book"} if inexcusable_s == 0 else set())
 
 
 def test_the_table_beside_another():
