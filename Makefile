@@ -109,12 +109,12 @@ nautilus: setup $(NAUTILUS)/.ready
 
 # A real Prometheus (Debian's package) scrapes `perpkit metrics` while a bot runs at the venue.
 prometheus: setup
-	$(BIN)/python -m pytest -n 0 tests/prometheus
+	REQUIRED=1 $(BIN)/python -m pytest -n 0 tests/prometheus
 
 # A live bot on a real PostgreSQL (Debian's package), and the commands that read it.
 postgres: setup
 	$(BIN)/python $(PIP) --editable '.[postgres]'
-	$(BIN)/python -m pytest -n 0 tests/postgres
+	REQUIRED=1 $(BIN)/python -m pytest -n 0 tests/postgres
 
 # schemathesis and floods against `perpkit webhook` on the loopback, half a minute.
 fuzz: $(FUZZ)/.ready

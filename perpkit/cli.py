@@ -22,7 +22,7 @@ from perpkit.ops.keys.command import keys
 from perpkit.ops.metrics.command import metrics
 from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
-from perpkit.ops.passed import last_passed
+from perpkit.ops.passed import NOT_RUN, last_passed
 from perpkit.ops.plateau import plateau
 from perpkit.ops.replay import breakers
 from perpkit.ops.report import report
@@ -87,12 +87,18 @@ def _start(
 def _print_versions() -> None:
     passed = last_passed()
     typer.echo(f"perpkit {__version__}")
-    for name, tested in (("freqtrade", passed.freqtrade), ("ccxt", passed.ccxt)):
+    for name in ("freqtrade", "ccxt"):
         try:
             found = version(name)
         except PackageNotFoundError:
             found = "is not installed"
-        typer.echo(f"{name} {found} (tests last passed with {tested}, on {passed.at})")
+        last = ""
+        if passed is not None:
+            with_ = getattr(passed, name)
+            last = f" (contracts and rehearsal last passed with {with_}, on {passed.at})"
+        typer.echo(f"{name} {found}{last}")
+    if passed is None:
+        typer.echo(NOT_RUN)
     raise typer.Exit
 
 

@@ -14,6 +14,20 @@ SLOW = pytest.mark.slow
 FACTOR = float(os.environ.get("CASES_FACTOR", "1"))
 
 
+# Set by the make targets that are for something which other runs do without.
+_REQUIRED = "REQUIRED"
+
+
+def needs(missing: str) -> pytest.MarkDecorator:
+    """Skips where something is not installed; the make target that is for it ends in one line.
+
+    :param missing: what is not installed, and its package; empty where it is there
+    """
+    if missing and os.environ.get(_REQUIRED):
+        pytest.exit(missing, returncode=1)
+    return pytest.mark.skipif(bool(missing), reason=missing)
+
+
 def scaled(count: int) -> int:
     return max(round(count * FACTOR), 1)
 

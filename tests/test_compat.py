@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from perpkit.ops.passed import FILE, last_passed
-from tests.compat.__main__ import passed
+from perpkit import __version__
+from perpkit.ops import passed as record
+from perpkit.ops.passed import last_passed
+from tests.compat import running
+from tests.compat.__main__ import earlier, passed
 from tests.compat.cells import PYTHONS, Cell, cells
 from tests.compat.contracts import read
+from tests.compat.environments import InstallError, MissingPythonError
 from tests.compat.running import Outcome
 from tests.compat.table import table
 
@@ -81,6 +86,7 @@ NEWEST, OLDEST, UNRELEASED = MATRIX[0], MATRIX[3], MATRIX[4]
 
 def test_what_has_passed_is_written_down():
     assert passed(MATRIX, ALL, "2026-11-30") == {
+        "perpkit": __version__,
         "at": "2026-11-30",
         "freqtrade": "2026.9",
         "ccxt": "4.5.90",
@@ -95,7 +101,8 @@ def test_what_has_passed_is_written_down():
         ({NEWEST: good(NEWEST, wrong=["rehearsal: the bot ended"])}, None),
         ({OLDEST: good(OLDEST, moved=["live_seams: there is no Worker.exit"])}, None),
         ({OLDEST: Outcome(OLDEST)}, None),
-        ({OLDEST: Outcome(OLDEST, missing="cannot be installed")}, None),
+        ({OLDEST: Outcome(OLDEST, missing="not here")}, None),
+        ({MATRIX[2]: Outcome(MATRIX[2], wrong=["install: they exclude each other"])}, None),
         # A Python that is not here is named as missing, not as passed.
         ({MATRIX[2]: Outcome(MATRIX[2], missing="not here")}, ["3.11.1", "3.12.1"]),
         ({UNRELEASED: good(UNRELEASED, moved=["x"])}, ["3.11.1", "3.12.1", "3.13.1"]),
@@ -112,8 +119,42 @@ def test_an_outcome_is_read_as_it_was_written():
     assert "missing" in table([Outcome(NEWEST, missing="not here")])
 
 
-def test_what_last_passed_is_in_the_package():
-    found = last_passed()
-    assert FILE.is_file()
-    assert found.freqtrade == found.releases[-1]
-    assert all(SpecifierSet(">=2026.6").contains(release) for release in found.releases)
+@pytest.mark.parametrize(
+    ("error", "missing", "wrong"),
+    [
+        (InstallError("they exclude each other"), "", ["install: they exclude each other"]),
+        (MissingPythonError("Python 3.13 is not here"), "Python 3.13 is not here", []),
+    ],
+)
+def test_only_a_python_can_be_missing(error, missing, wrong, tmp_path, monkeypatch):
+    def make(folder, python):
+        raise error
+
+    monkeypatch.setattr(running, "make", make)
+    found = running.run(NEWEST, tmp_path, plugin=False)
+    assert (found.missing, found.wrong) == (missing, wrong)
+    assert not found.passed
+    assert passed(MATRIX, {**ALL, MATRIX[2]: found}, "2026-11-30").get("releases") == (
+        ["2026.8", "2026.9"] if missing else None
+    )
+
+
+def test_outcomes_of_another_perpkit_do_not_count(tmp_path):
+    path = tmp_path / "compat.json"
+    outcomes = [good(NEWEST, perpkit=__version__), good(OLDEST, perpkit="0.0.9")]
+    path.write_text(json.dumps([each.as_json() for each in outcomes]))
+    assert [*earlier(path)] == [NEWEST]
+
+
+def test_what_last_passed_is_of_this_perpkit(tmp_path, monkeypatch):
+    assert record.FILE.is_file()
+    monkeypatch.setattr(record, "FILE", tmp_path / "passed.json")
+    written = passed(MATRIX, ALL, "2026-11-30")
+    for content, found in (
+        (None, None),
+        ({**written, "perpkit": "0.0.9"}, None),
+        (written, ("2026.8", "2026.9")),
+    ):
+        record.FILE.write_text(json.dumps(content))
+        last = last_passed()
+        assert (last and last.releases) == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import version
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from perpkit import __version__
 from perpkit.cli import app
-from perpkit.ops.passed import last_passed
+from perpkit.ops import passed
 from tests.bench.command_line import commands
 
 
@@ -39,13 +40,32 @@ def test_help_is_shown_as_written(path, command, monkeypatch):
     assert not [sign for sign in shown if ord(sign) > 0x2FFF]
 
 
-def test_the_version_is_printed():
+PASSED = {
+    "perpkit": __version__,
+    "at": "2026-11-30",
+    "freqtrade": "2026.9",
+    "ccxt": "4.5.90",
+    "releases": ["2026.9"],
+    "pythons": ["3.11.7"],
+}
+LAST = " (contracts and rehearsal last passed with {}, on 2026-11-30)"
+
+
+@pytest.mark.parametrize(
+    ("content", "with_freqtrade", "with_ccxt", "more"),
+    [
+        (PASSED, LAST.format("2026.9"), LAST.format("4.5.90"), []),
+        (None, "", "", [passed.NOT_RUN]),
+    ],
+)
+def test_the_version_is_printed(content, with_freqtrade, with_ccxt, more, tmp_path, monkeypatch):
+    monkeypatch.setattr(passed, "FILE", tmp_path / "passed.json")
+    passed.FILE.write_text(json.dumps(content))
     result = CliRunner().invoke(app, ["--version"])
     assert result.exit_code == 0
-    passed = last_passed()
-    last = "(tests last passed with {}, on {})"
     assert result.stdout.splitlines() == [
         f"perpkit {__version__}",
-        f"freqtrade {version('freqtrade')} {last.format(passed.freqtrade, passed.at)}",
-        f"ccxt {version('ccxt')} {last.format(passed.ccxt, passed.at)}",
+        f"freqtrade {version('freqtrade')}{with_freqtrade}",
+        f"ccxt {version('ccxt')}{with_ccxt}",
+        *more,
     ]

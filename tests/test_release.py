@@ -7,16 +7,24 @@ import zipfile
 
 import pytest
 
-from perpkit.ops.passed import last_passed
+from perpkit import __version__
+from perpkit.ops.passed import Passed
 from tests.conftest import REPOSITORY
 from tests.release.contents import committed, differences, of_sdist, of_wheel, project
 from tests.release.words import wrong_metadata, wrong_versions
 
 CHANGES = (REPOSITORY / "CHANGELOG.md").read_text()
+PASSED = Passed(__version__, "2026-11-30", "2026.9", "4.5.90", ("2026.6", "2026.9"), ("3.11.7",))
 
 
 def test_the_checkout_has_one_version():
-    assert [*wrong_versions(project(), CHANGES, last_passed())] == []
+    assert [*wrong_versions(project(), CHANGES, PASSED)] == []
+
+
+def test_a_version_that_no_matrix_has_passed_is_wrong():
+    assert [*wrong_versions(project(), CHANGES, None)] == [
+        f"make compat has not been run for Perpkit {__version__}"
+    ]
 
 
 def other(**settings):
@@ -40,7 +48,7 @@ def other(**settings):
     ],
 )
 def test_versions_that_differ(declared, changes, words):
-    assert words in str([*wrong_versions(declared, changes, last_passed())])
+    assert words in str([*wrong_versions(declared, changes, PASSED)])
 
 
 def test_what_is_missing_and_what_is_too_much():

@@ -1,4 +1,4 @@
-"""The versions with which the tests last passed, as `make compat` wrote them down."""
+"""The versions with which this Perpkit last passed `make compat`, which writes them down."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-# Written by tests/compat and nothing else.
+from perpkit import __version__
+
+# Written by tests/compat and nothing else; `null` until it has run.
 FILE = Path(__file__).with_name("passed.json")
+NOT_RUN = f"make compat has not been run for Perpkit {__version__}"
 
 
 @dataclass(frozen=True)
 class Passed:
     """What passed together.
 
+    :param perpkit: of which all else is true
     :param at: the day, UTC
     :param freqtrade: the newest release
     :param ccxt: installed beside it
@@ -21,6 +25,7 @@ class Passed:
     :param pythons: with the newest release
     """
 
+    perpkit: str
     at: str
     freqtrade: str
     ccxt: str
@@ -28,9 +33,13 @@ class Passed:
     pythons: tuple[str, ...]
 
 
-def last_passed() -> Passed:
+def last_passed() -> Passed | None:
+    """Returns what passed with this Perpkit; None where only another one has passed, or none."""
     content = json.loads(FILE.read_text())
+    if content is None or content["perpkit"] != __version__:
+        return None
     return Passed(
+        perpkit=content["perpkit"],
         at=content["at"],
         freqtrade=content["freqtrade"],
         ccxt=content["ccxt"],

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from perpkit.record.looking import look
-from perpkit.record.urls import shown_url
+from perpkit.record.urls import shown_parsed, shown_url
 
 # Key in Freqtrade's KeyValueStore: when the profit was highest (s since 1970 UTC), and that profit.
 HIGH_WATER_KEY = "perpkit_high_water"
@@ -124,7 +124,7 @@ class TradeDatabase:
 
     @property
     def name(self) -> str:
-        return str(self.file or self._engine.url.render_as_string(hide_password=True))
+        return str(self.file or shown_parsed(self._engine.url))
 
     def value(self, key: str) -> str | None:
         rows = self.rows('SELECT string_value FROM "KeyValueStore" WHERE key = :key', key=key)
@@ -282,6 +282,6 @@ def _engine(url: URL, read_only: bool) -> Engine:
 
 def _shown(db_url: str) -> str:
     try:
-        return make_url(db_url).render_as_string(hide_password=True)
+        return shown_parsed(make_url(db_url))
     except (SQLAlchemyError, ValueError):
         return repr(shown_url(db_url))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 # A path of Windows begins with one letter; a `Path` has lost one of the two slashes.
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
@@ -11,6 +15,7 @@ TO_FILE = "freqtrade convert-db --db-url sqlite:///copy.sqlite --db-url-from URL
 
 # User and password as SQLAlchemy parses them: a password may contain anything but @, also / and #.
 _CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@|(?<=://)[^/@]*@")
+_QUERY = re.compile(r"\?.*", re.DOTALL)
 
 
 def without_credentials(url: str) -> str:
@@ -18,11 +23,24 @@ def without_credentials(url: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """Returns the URL with three stars in place of the password, even if it cannot be parsed."""
+    """Returns the URL with three stars in place of password and query, even if it cannot be parsed.
+
+    A query may have the password, too: `postgresql://host/db?user=me&password=...`.
+    """
+    before, at, after = url.rpartition("@")
+    if "?" in before:  # of a password, or of a query with an @ in it
+        scheme = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", url)
+        return f"{scheme[0] if scheme else ''}***"
     hidden = re.sub(r"(://[^:/@]*:).*@", r"\1***@", url, count=1, flags=re.DOTALL)
-    if hidden == url and "@" in url:  # the text before it may include a password
-        return f"***@{url.rpartition('@')[2]}"
-    return hidden
+    if hidden == url and at:  # the text before it may include a password
+        hidden = f"***@{after}"
+    return _QUERY.sub("?***", hidden)
+
+
+def shown_parsed(url: URL) -> str:
+    """Returns a URL that SQLAlchemy has parsed, without its password and its query."""
+    shown = url.set(query={}).render_as_string(hide_password=True)
+    return f"{shown}?***" if url.query else shown
 
 
 def refuse_url(name: str, path: Path) -> None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from packaging.version import Version
 
+from perpkit import __version__
 from perpkit.files.whole_file import put
 from perpkit.ops.doctor.software import needed
 from perpkit.ops.passed import FILE
@@ -21,11 +22,11 @@ from tests.compat.table import table
 
 
 def earlier(path: Path) -> dict[Cell, Outcome]:
-    """What the runs before have written."""
+    """What the runs before have written of this Perpkit."""
     if not path.is_file():
         return {}
     outcomes = map(Outcome.of_json, json.loads(path.read_text()))
-    return {outcome.cell: outcome for outcome in outcomes}
+    return {outcome.cell: outcome for outcome in outcomes if outcome.perpkit == __version__}
 
 
 def passed(matrix: Sequence[Cell], outcomes: dict[Cell, Outcome], day: str) -> dict[str, object]:
@@ -43,6 +44,7 @@ def passed(matrix: Sequence[Cell], outcomes: dict[Cell, Outcome], day: str) -> d
     newest = good[0].cell.freqtrade
     pythons = [each.python for each in good if each.cell.freqtrade == newest]
     return {
+        "perpkit": __version__,
         "at": day,
         "freqtrade": newest,
         "ccxt": good[0].ccxt,

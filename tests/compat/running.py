@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from perpkit import __version__
 from perpkit.ops.upgrade.trying import trial
 from tests.compat.beside import PACKAGE, beside
 from tests.compat.cells import Cell
@@ -27,10 +28,11 @@ from tests.conftest import REPOSITORY
 @dataclass
 class Outcome:
     """
+    :param perpkit: what was tried
     :param python: with its last part, empty where it is missing
-    :param missing: why the cell could not be tried
+    :param missing: which Python is not here
     :param steps: of `perpkit doctor --upgrade` that are in order
-    :param wrong: what it found
+    :param wrong: what it found, and what cannot be installed together
     :param beside: of the other plugin, its version; empty where it was not tried
     """
 
@@ -44,6 +46,7 @@ class Outcome:
     moved: list[str] = field(default_factory=list)
     beside: str = ""
     seconds: int = 0
+    perpkit: str = ""
 
     @property
     def passed(self) -> bool:
@@ -63,7 +66,7 @@ def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
     :param folder: an empty one, which may be large
     :param plugin: whether another plugin is tried beside
     """
-    outcome, began = Outcome(cell), perf_counter()
+    outcome, began = Outcome(cell, perpkit=__version__), perf_counter()
     try:
         python = make(folder / "venv", cell.python)
         freqtrade = f"freqtrade=={cell.freqtrade}"
@@ -85,7 +88,9 @@ def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
         install(python, freqtrade, f"ccxt=={outcome.ccxt}", "--editable", f"{REPOSITORY}[contract]")
         held = contracts(python, folder)
         outcome.hold, outcome.moved = held.hold, [*held.moved]
-    except (MissingPythonError, InstallError) as error:
+    except MissingPythonError as error:
         outcome.missing = str(error)
+    except InstallError as error:
+        outcome.wrong.append(f"install: {error}")
     outcome.seconds = round(perf_counter() - began)
     return outcome

@@ -51,6 +51,24 @@ def growing(run: Run) -> list[str]:
     ]
 
 
+def unproven(run: Run) -> list[str]:
+    """What a run was too short or too noisy to say: it has not shown that all is well."""
+    found = [
+        f"{name}: too few samples to say whether it grows"
+        for name, each in slopes(run).items()
+        if each is None
+    ]
+    if not run.compared:
+        found.append("positions were never compared: no minute was quiet")
+    if not run.samples[-1].trades:
+        found.append("no trade was made")
+    return found
+
+
+def troubles(run: Run) -> list[str]:
+    return [*run.troubles, *unproven(run), *growing(run)]
+
+
 def table(run: Run) -> str:
     """Markdown: the run in words, its samples, and whether each figure is flat."""
     lines = [*_words(run), "", *_samples(run.samples), "", *_slopes(run)]
@@ -103,5 +121,5 @@ def as_json(run: Run) -> dict[str, Any]:
         "asked": asked,
         "samples": [asdict(each) for each in run.samples],
         "slopes": judged,
-        "troubles": [*run.troubles, *growing(run)],
+        "troubles": troubles(run),
     }

@@ -67,6 +67,11 @@ def size_of(path: Path | None) -> int:
     return path.stat().st_size if path is not None and path.is_file() else 0
 
 
+def size_of_sqlite(path: Path | None) -> int:
+    """With what is written and not yet in the file itself."""
+    return 0 if path is None else size_of(path) + size_of(path.with_name(f"{path.name}-wal"))
+
+
 class Meter:
     """Reads a bot's samples, one after the other."""
 
@@ -93,7 +98,7 @@ class Meter:
             orders=len(self._venue.account.orders),
             trades=Trade.session.scalar(select(func.count(Trade.id))) or 0,
             database=self._database(),
-            journal=size_of(self._places.journal),
+            journal=size_of_sqlite(self._places.journal),
             decisions=sum(size_of(older(self._places.decisions, n)) for n in range(KEPT + 1)),
             state=size_of(self._places.state),
             log=self._log.size,
@@ -105,5 +110,5 @@ class Meter:
 
     def _database(self) -> int:
         if self._url.get_backend_name() == "sqlite":
-            return size_of(Path(str(self._url.database)))
+            return size_of_sqlite(Path(str(self._url.database)))
         return int(Trade.session.scalar(text("SELECT pg_database_size(current_database())")) or 0)

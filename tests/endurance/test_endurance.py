@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,9 +19,9 @@ from tests.bench.in_process import InProcessBot
 from tests.endurance.flatness import slope
 from tests.endurance.log_watch import listening
 from tests.endurance.plan import START, Plan, disturbs
-from tests.endurance.report import as_json, growing, table
+from tests.endurance.report import as_json, growing, table, troubles, unproven
 from tests.endurance.run import Asked, Run, run
-from tests.endurance.samples import Sample
+from tests.endurance.samples import Sample, size_of, size_of_sqlite
 
 SAMPLE = Sample(0.0, 0, 400.0, 20, 2, 1700, 0, 0, 90_000, 45_000, 0, 5_000, 10_000, 20.0, 2.0)
 
@@ -76,6 +78,31 @@ def test_what_grows_faster_and_faster_is_named():
     assert [line.partition(" grows")[0] for line in growing(found)] == ["journal, kB a day"]
 
 
+def test_a_run_that_shows_nothing_does_not_pass():
+    good = replace(sampled(trades=2), compared=5, flat=True)
+    assert troubles(good) == []
+    assert troubles(replace(good, compared=0)) == [
+        "positions were never compared: no minute was quiet"
+    ]
+    assert troubles(replace(sampled(), compared=5, flat=True)) == ["no trade was made"]
+    short = replace(good, samples=good.samples[:4])
+    found = unproven(short)
+    assert len(found) == len(as_json(short)["slopes"])
+    assert "memory, MB: too few samples to say whether it grows" in found
+    assert as_json(short)["troubles"] == found
+
+
+def test_what_is_not_yet_in_a_database_s_file_is_measured(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE a (b TEXT)")
+        before = size_of_sqlite(path)
+        connection.execute("INSERT INTO a VALUES (?)", ("x" * 100_000,))
+        assert size_of_sqlite(path) >= before + 100_000 > size_of(path)
+    assert size_of_sqlite(None) == 0
+
+
 def test_only_what_nothing_expects_is_unhandled():
     logger = logging.getLogger("freqtrade.somewhere")
     with listening() as log:
@@ -121,7 +148,8 @@ def test_most_of_a_virtual_hour(tmp_path, monkeypatch):
         Fault(FaultKind.MAINTENANCE, since=begin + 600_000, until=begin + 1_500_000),
     )
     found = run(Asked(days=0.07, throttle=60, sampled=timedelta(minutes=30)), tmp_path)
-    assert as_json(found)["troubles"] == []
+    # Of an hour, nothing can be said about growth.
+    assert [each for each in troubles(found) if "too few samples" not in each] == []
     assert found.strikes["maintenance"]
     assert found.compared
     assert found.samples[-1].trades

@@ -110,6 +110,15 @@ def test_the_clock_without_an_excuse(faults, expected):
     assert (watch.bare_ms / SECOND, watch.inexcusable_ms / SECOND, watch.excuses) == expected
 
 
+@pytest.mark.parametrize(("symbol", "inexcusable_s"), [("BTCUSDT", 0), ("ETHUSDT", 60), (None, 0)])
+def test_a_fault_of_another_symbol_is_no_excuse(symbol, inexcusable_s):
+    watch = Stopwatch([Fault(FaultKind.EMPTY_BOOK, symbol=symbol, until=200_000)])
+    watch._bare_since[KEY, "BTCUSDT", "BOTH"] = 100_000
+    watch.observe(NOBODY, 160_000)
+    assert watch.inexcusable_ms == inexcusable_s * SECOND
+    assert watch.excuses == ({"empty_book"} if inexcusable_s == 0 else set())
+
+
 def test_the_table_beside_another():
     late = replace(CALM, group=FaultKind.RESET, bare_s=20.4, inexcusable_s=20.4, said=["Left | it"])
     beside = {"nothing": {"episodes": "20", "traded": "", "longest, s": "5"}}

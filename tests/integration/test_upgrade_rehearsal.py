@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from perpkit.durations import MINUTE_MS
 from perpkit.ops.upgrade import rehearsal
 from perpkit.ops.upgrade.rehearsal import RehearsalFailedError
+from perpkit.venue.market import synthetic
+from perpkit.venue.market.candles import Candles
+from perpkit.venue.market.history import History
 from tests.bench.in_process import STRATEGIES
 from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
 
-def test_a_bot_that_works(tmp_path):
+def fallen(candles: Candles) -> Candles:
+    """The same candles, 15% higher until 90 minutes ago: of a candle that has closed."""
+    since = time.time() * 1000 - 90 * MINUTE_MS
+    factor = np.where(candles.time < since, 1.15, 1.0)
+    prices = {name: getattr(candles, name) * factor for name in ("open", "high", "low", "close")}
+    return replace(candles, **prices)
+
+
+def test_a_bot_that_works(tmp_path, monkeypatch):
+    """Even in an hour in which breakers would refuse its entries."""
+    generate = synthetic.generate
+
+    def crash(**given):
+        pairs = generate(**given).pairs
+        return History(
+            {
+                symbol: replace(
+                    pair,
+                    stored={
+                        kind: {interval: fallen(candles) for interval, candles in stored.items()}
+                        for kind, stored in pair.stored.items()
+                    },
+                )
+                for symbol, pair in pairs.items()
+            }
+        )
+
+    monkeypatch.setattr(synthetic, "generate", crash)
     assert [*rehearsal.rehearsal(tmp_path)] == [
         "a live bot starts",
         "entries fill, long and short",

@@ -18,10 +18,11 @@ from perpkit.record.trade_database import TradeDatabase
 from perpkit.record.urls import TO_FILE
 from tests.bench.desk import desk, trade
 from tests.bench.postgres import missing, postgres
+from tests.cases import needs
 from tests.freqtrade_cli import run_freqtrade
 
 _ADVICE = f"of SQLite, give the path; copy another database into a file: {TO_FILE}"
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = needs(missing())
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from tests.bench.dashboard import queries
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE
 from tests.bench.process import trading
+from tests.cases import needs
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import bot_at, present_venue
 
@@ -39,9 +40,8 @@ SETTINGS = {
     "exchange": {**LIVE["exchange"], "pair_whitelist": [PAIR]},
     "strategy_path": str(STRATEGIES),
 }
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: prometheus)"
-)
+MISSING = "" if shutil.which("prometheus") else "prometheus is not installed (Debian: prometheus)"
+pytestmark = needs(MISSING)
 
 
 def free_port() -> int:

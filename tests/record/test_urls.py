@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from perpkit.record.places import places
 from perpkit.record.trade_database import DatabaseError, TradeDatabase
@@ -30,6 +32,14 @@ def test_files_are_not_named_after_a_password(before):
         ("postgresql://host/db", "postgresql://host/db", "postgresql://host/db"),
         ("sqlite:////data/a:b@c.db", "sqlite:////data/a:b@c.db", "sqlite:////data/a:b@c.db"),
         ("me:SECRET@host", "***@host", "me:SECRET@host"),
+        ("postgresql://h/db?user=u&password=SECRET", "postgresql://h/db?***", None),
+        ("postgresql://u@h/db?password=SECRET", "***@h/db?***", None),
+        ("postgresql://me:SECRET@h/db?sslpassword=SECRET", "postgresql://me:***@h/db?***", None),
+        # A password with a "?", or a query with an @.
+        ("postgresql://me:a?SECRET@h/db", "postgresql://***", None),
+        ("postgresql://h:1/db?user=a@b&password=SECRET", "postgresql://***", None),
+        ("postgresql://h/db?password=a@SECRET", "postgresql://***", None),
+        ("SECRET?x://me@h", "***", None),
         ("sqlite://", "sqlite://", "sqlite://"),
     ],
 )
@@ -49,6 +59,26 @@ def test_a_database_that_cannot_be_opened_is_named_without_its_password(url, bef
     with pytest.raises(DatabaseError) as raised:
         TradeDatabase.at(url.format(before + DB_PASSWORD))
     assert DB_PASSWORD not in str(raised.value)
+
+
+@pytest.mark.parametrize("before", ["", "a%40", "a%26"])
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://127.0.0.1:1/db?user=u&password={}", "nothing://h/db?password={}", "x y?p={}"],
+)
+def test_a_password_in_the_query_is_in_no_message(url, before):
+    with pytest.raises(DatabaseError) as raised:
+        TradeDatabase.at(url.format(before + DB_PASSWORD))
+    assert DB_PASSWORD not in str(raised.value)
+
+
+def test_a_database_is_named_without_its_query():
+    """As the engine of a bot has it."""
+    for url, name in (
+        (f"postgresql://me@h/db?password={DB_PASSWORD}", "postgresql://me@h/db?***"),
+        (f"postgresql://me:{DB_PASSWORD}@h/db", "postgresql://me:***@h/db"),
+    ):
+        assert TradeDatabase(SimpleNamespace(url=make_url(url))).name == name
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:{}@[::1/db", "sqlite://me:{}@[x/db"])

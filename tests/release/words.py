@@ -13,16 +13,16 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import perpkit
-from perpkit.ops.passed import Passed
+from perpkit.ops.passed import NOT_RUN, Passed
 
 _HEADING = re.compile(r"^## (\S+)", re.M)
 
 
-def wrong_versions(declared: dict, changes: str, passed: Passed) -> Iterator[str]:
+def wrong_versions(declared: dict, changes: str, passed: Passed | None) -> Iterator[str]:
     """
     :param declared: pyproject's content
     :param changes: CHANGELOG.md
-    :param passed: what `make compat` has written
+    :param passed: what `make compat` has written of this version
     """
     project = declared["project"]
     version = project["version"]
@@ -34,6 +34,9 @@ def wrong_versions(declared: dict, changes: str, passed: Passed) -> Iterator[str
     if heading is None or heading[1] != version:
         newest = heading[1] if heading else "none"
         yield f"CHANGELOG.md must begin with {version}, its newest release is {newest}"
+    if passed is None:
+        yield NOT_RUN
+        return
     for requirement in map(Requirement, project["optional-dependencies"]["tested"]):
         found = getattr(passed, requirement.name)
         if not requirement.specifier.contains(found, prereleases=True):

@@ -116,15 +116,15 @@ class Stopwatch(Checker):
 
     def observe(self, engine: Engine, now: int) -> None:
         super().observe(engine, now)
-        for since in self._bare_since.values():
-            self._bare(since, now)
+        for (_, symbol, _), since in self._bare_since.items():
+            self._bare(symbol, since, now)
         for account in engine.accounts:
             for holding in account.holdings.values():
                 live = sum(a.is_open and a.type in STOPS for a in holding.algos.values())
                 self.stops = max(self.stops, live)
 
-    def _bare(self, since: int, now: int) -> None:
-        begun = [fault for fault in self._excuses if fault.since <= now]
+    def _bare(self, symbol: str, since: int, now: int) -> None:
+        begun = [each for each in self._excuses if each.since <= now and each.concerns(symbol)]
         ends = [(f.kind, now if f.until is None else min(f.until, now)) for f in begun]
         start = max([since, *(end for _, end in ends)])
         self.bare_ms = max(self.bare_ms, now - since)

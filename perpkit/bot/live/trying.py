@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import ccxt
+from freqtrade.exceptions import FreqtradeException
+
 from perpkit.bot.running_bot import message_of
 from perpkit.durations import HOUR
 
@@ -15,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 # A failure is dropped if its step was not tried for so long: its trade may have closed.
 _FORGOTTEN = HOUR
+# What exchange and Freqtrade refuse, which their own words say well.
+_EXPECTED = (ccxt.BaseError, FreqtradeException)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,10 @@ class FailingStep:
 
 
 class Trying:
-    """Runs steps as a context manager; logs a failure when it is new, and swallows it."""
+    """Runs steps as a context manager; logs a failure when it is new, and swallows it.
+
+    A failure that neither the exchange nor Freqtrade has raised is logged with its traceback.
+    """
 
     def __init__(self) -> None:
         self._failing: dict[str, FailingStep] = {}
@@ -45,17 +53,19 @@ class Trying:
         try:
             yield
         except Exception as error:
-            self._failed(what, message_of(error), datetime.now(UTC))
+            self._failed(what, error, datetime.now(UTC))
         else:
             self._failing.pop(what, None)
 
-    def _failed(self, what: str, error: str, now: datetime) -> None:
+    def _failed(self, what: str, error: Exception, now: datetime) -> None:
         self._failing = {each.what: each for each in self.failing(now)}
-        before = self._failing.get(what)
+        before, message = self._failing.get(what), message_of(error)
         if before is None:
-            logger.warning(f"{what} failed: {error}")
+            # A traceback would quote the query that `message_of` leaves out.
+            unexpected = not isinstance(error, _EXPECTED) and message == str(error)
+            logger.warning(f"{what} failed: {message}", exc_info=error if unexpected else None)
         since, count = (before.since, before.count) if before else (now, 0)
-        self._failing[what] = FailingStep(what, error, since, now, count + 1)
+        self._failing[what] = FailingStep(what, message, since, now, count + 1)
 
     def failing(self, now: datetime) -> list[FailingStep]:
         """Returns the steps that currently fail, oldest first."""

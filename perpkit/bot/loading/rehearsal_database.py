@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from perpkit.record.urls import shown_parsed
 from perpkit.rehearsal import RehearsalError
 
 
@@ -123,4 +124,4 @@ def _first(connection: Connection, query: str) -> str | None:
 
 
 def _shown(db_url: str) -> str:
-    return make_url(db_url).render_as_string(hide_password=True)
+    return shown_parsed(make_url(db_url))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors
+from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors, fail
 from perpkit.ops.doctor.finding import Finding
 from perpkit.ops.level import Level
 
@@ -61,6 +61,17 @@ def doctor(
     0 when nothing is found, with 1 when something is, and with 2 for an option that cannot be used.
     """
     if upgrade is not None:
+        given = {
+            "--config": config or None,
+            "--userdir": userdir,
+            "--db-url": db_url,
+            "--datadir": datadir,
+            "--offline": offline or None,
+            "--capital": capital,
+            "--prune": prune,
+        }
+        if unused := [name for name, value in given.items() if value is not None]:
+            fail(f"--upgrade reads no configuration and goes with --json only, got {unused[0]}")
         _upgrade(upgrade, as_json)
         return
     if prune is not None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import subprocess
-import venv
+import sys
 from pathlib import Path
+
+from perpkit.ops.upgrade.processes import run
 
 _OPTIONS = ("--disable-pip-version-check", "--no-input", "--progress-bar=off", "--quiet")
 _VERSIONS = re.compile(r"\(from versions: (.*)\)")
 _SHOWN = 5
+# It takes seconds; pip takes minutes, more where it has to build a package.
+_MAKE_SECONDS = 600.0
+_PIP_SECONDS = 3600.0
 # What to do about a Freqtrade that does not pass.
 STAY = "stay with the Freqtrade that is installed, and report this; try again with a newer Perpkit"
 
@@ -24,36 +28,40 @@ class CannotInstallError(Exception):
     """The environment cannot be made; the message says why."""
 
 
-def bare_environment() -> dict[str, str]:
-    """Returns the environment without settings of Freqtrade and Perpkit, keys among them."""
-    prefixes = ("FREQTRADE__", "PERPKIT_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-
-
 def make(folder: Path) -> Path:
     """Makes an empty environment with pip.
 
     :return: its Python
     :raises CannotInstallError: where Python lacks ensurepip, as Debian's without python3-venv
     """
+    command = [sys.executable, "-I", "-m", "venv", "--symlinks", str(folder)]
     try:
-        venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
-    except (subprocess.CalledProcessError, OSError) as error:
+        done = run(command, folder.parent, _MAKE_SECONDS)
+    except (subprocess.TimeoutExpired, OSError) as error:
         raise CannotInstallError(f"no environment can be made in {folder}: {error}") from None
+    if done.returncode:
+        words = " ".join(f"{done.stdout} {done.stderr}".split())
+        raise CannotInstallError(f"no environment can be made in {folder}: {words}")
     return folder / "bin" / "python"
 
 
-def install(python: Path, freqtrade: str, perpkit: Path) -> None:
+def install(python: Path, freqtrade: str, perpkit: Path, folder: Path) -> None:
     """Installs a Freqtrade and a Perpkit together, with what they require.
 
     :param freqtrade: a version
     :param perpkit: a checkout or a wheel
+    :param folder: for temporary files
     :raises NoSuchVersionError: if the registry has no such Freqtrade for this Python
     :raises CannotInstallError: if pip fails, or finds that the two exclude each other
     """
     wanted = f"freqtrade=={freqtrade}"
     command = [str(python), "-I", "-m", "pip", "install", *_OPTIONS, wanted, str(perpkit)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        done = run(command, folder, _PIP_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise CannotInstallError(
+            f"pip has not installed Freqtrade {freqtrade} and Perpkit in {_PIP_SECONDS:g} s"
+        ) from None
     if done.returncode == 0:
         return
     if f"No matching distribution found for {wanted}" in done.stderr:

@@ -1,8 +1,8 @@
 """A short rehearsal: a live bot at a simulated venue opens and closes a long and a short.
 
 Everything that a bot does between its start and its end is done once by stock `freqtrade trade`, in
-a process: start, entries, stops at the exchange, exits, end. The orders are given by REST, so that
-a strategy of Perpkit trades although its signals may be days apart.
+a process: start, entries, stops at the exchange, exits, end. The orders are given by REST to a
+strategy that has no signals and no breakers: what the market of the hour is like changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from freqtrade_client import FtRestClient
 
-from perpkit.ops.upgrade.environment import bare_environment
+from perpkit.ops.upgrade.processes import bare_environment
 from perpkit.venue.engine import Account
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.http.app import create_app
@@ -34,7 +34,27 @@ from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import ACCOUNT, overlay
 
-STRATEGY = "RsiSmaSwing"
+STRATEGY = "NoSignals"
+_STRATEGY_FILE = f'''from perpkit.bot.strategy import PerpStrategy
+
+
+class {STRATEGY}(PerpStrategy):
+    """Trades what is ordered by REST, and nothing else."""
+
+    timeframe = "1h"
+    startup_candle_count = 400
+
+    def populate_entry_trend(self, dataframe, metadata):
+        return dataframe
+
+    def populate_exit_trend(self, dataframe, metadata):
+        return dataframe
+'''
+# What refuses entries, or ends trades, by what the market is like.
+_OPTIONS = {
+    "protections": [],
+    "use": {"book": False, "carry": False, "scale_out": False, "trailing": False},
+}
 SIDES = {"BTC/USDT:USDT": "long", "ETH/USDT:USDT": "short"}
 _WALLET = Decimal(10_000)
 # For indicators, which need 400 hours.
@@ -45,8 +65,13 @@ _MOST_SECONDS = 240.0
 _USER = "rehearsal"
 # Of Freqtrade, after SIGTERM.
 _ENDED_WELL = (0, 128 + signal.SIGINT)
-# Lines of Freqtrade's log that show an error: "2026-... - module - ERROR - ...", or a traceback.
-_ERROR = re.compile(r" - (ERROR|CRITICAL) - (.*)|^(Traceback .*)", re.M)
+# Lines of the output that show an error: "2026-... - module - ERROR - ...", a traceback, and what
+# Perpkit says as Freqtrade is imported, before there is a log.
+_ERROR = re.compile(
+    r" - (?:ERROR|CRITICAL) - (.*)"
+    r"|^(Traceback .*|perpkit: (?:no plugin discovery|.* could not adjust ).*)",
+    re.M,
+)
 
 
 class RehearsalFailedError(Exception):
@@ -75,10 +100,11 @@ def rehearsal(folder: Path) -> Iterator[str]:
         bot.wait("open trades", lambda: len(bot.rest.status()) == len(SIDES))
         bot.order(bot.rest.forceexit, "all")
         bot.wait("exits to fill", lambda: bot.rest.status() == [])
-        if _held(exchange, account) or exchange.engine.open_algos(account):
-            raise RehearsalFailedError(
-                "positions or stops are left at the exchange after the exits"
-            )
+        # A stop goes just after its trade is closed.
+        bot.wait(
+            "positions and stops to be gone from the exchange",
+            lambda: not _held(exchange, account) and not exchange.engine.open_algos(account),
+        )
         yield "exits fill, and nothing is left at the exchange"
         _same_profit(bot.rest.trades()["trades"], account)
         yield "profits in the database are those of the exchange"
@@ -164,7 +190,7 @@ class _Bot:
 
     def _errors(self) -> list[str]:
         log = self._log.read_text(errors="replace")
-        return [error[1] or error[2] for error in _ERROR.findall(log)]
+        return [logged or said for logged, said in _ERROR.findall(log)]
 
 
 @contextmanager
@@ -179,7 +205,9 @@ def _bot(url: str, folder: Path) -> Iterator[_Bot]:
     logging.getLogger("ft_rest_client").setLevel(logging.ERROR)
     command = [*_python(), "-m", "freqtrade", "trade", "--config", str(config)]
     command += ["--userdir", str(folder / "user_data")]
-    (folder / "user_data").mkdir()
+    strategies = folder / "user_data" / "strategies"
+    strategies.mkdir(parents=True)
+    (strategies / f"{STRATEGY}.py").write_text(_STRATEGY_FILE)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
             command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=bare_environment()
@@ -203,6 +231,7 @@ def _config(url: str, folder: Path, port: int, password: str) -> dict[str, Any]:
     return {
         **redirected,
         "strategy": STRATEGY,
+        "perpkit": _OPTIONS,
         "trading_mode": "futures",
         "margin_mode": "isolated",
         "stake_currency": "USDT",

@@ -21,17 +21,22 @@ from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok
 from perpkit.ops.doctor.registry import Check
 from perpkit.ops.doctor.run import run
-from perpkit.ops.passed import last_passed
+from perpkit.ops.passed import NOT_RUN, last_passed
 from perpkit.ops.upgrade.environment import STAY
 
 
 def installed(_context: Context) -> Iterator[Finding]:
     passed = last_passed()
     versions = {name: metadata.version(name) for name in ("freqtrade", "ccxt", "perpkit")}
+    last = NOT_RUN
+    if passed is not None:
+        last = (
+            f"contracts and rehearsal last passed with Freqtrade {passed.freqtrade} and ccxt "
+            f"{passed.ccxt}"
+        )
     yield ok(
         f"Freqtrade {versions['freqtrade']}, ccxt {versions['ccxt']}, Perpkit "
-        f"{versions['perpkit']} and Python {platform.python_version()}; the tests last passed with "
-        f"Freqtrade {passed.freqtrade} and ccxt {passed.ccxt}"
+        f"{versions['perpkit']} and Python {platform.python_version()}; {last}"
     )
 
 

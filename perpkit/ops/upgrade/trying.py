@@ -19,11 +19,14 @@ from perpkit.ops.upgrade.environment import (
     STAY,
     CannotInstallError,
     NoSuchVersionError,
-    bare_environment,
     install,
     make,
 )
 from perpkit.ops.upgrade.own_copy import IncompleteError, own_copy
+from perpkit.ops.upgrade.processes import ended_in_order, run
+
+# It takes a minute; a rehearsal waits four for each of its steps.
+_TRIAL_SECONDS = 3600.0
 
 
 def try_out(asked: str, say: Callable[[str], None]) -> list[Finding]:
@@ -38,12 +41,12 @@ def try_out(asked: str, say: Callable[[str], None]) -> list[Finding]:
     if not wanted.contains(version, prereleases=True):
         words = f"Freqtrade {version} is not within {wanted}, which Perpkit {perpkit.__version__}"
         return [_failed(f"{words} needs: pip would refuse it")]
-    with TemporaryDirectory(prefix="perpkit-upgrade-") as folder:
+    with ended_in_order(), TemporaryDirectory(prefix="perpkit-upgrade-") as folder:
         try:
             say("making an environment")
             python = make(Path(folder) / "venv")
             say(f"installing Freqtrade {version} and Perpkit, two minutes or so")
-            install(python, str(version), own_copy(Path(folder)))
+            install(python, str(version), own_copy(Path(folder)), Path(folder))
         except NoSuchVersionError as error:
             raise BadInputError(f"--upgrade: {error}") from None
         except (CannotInstallError, IncompleteError) as error:
@@ -72,15 +75,12 @@ def trial(python: Path, folder: Path) -> list[Finding]:
     :param folder: for its files
     """
     out = folder / "found.json"
-    done = subprocess.run(  # noqa: S603
-        # Isolated: neither the folder nor PYTHONPATH brings another Perpkit.
-        [str(python), "-I", "-m", "perpkit.ops.upgrade.trial", str(out)],
-        cwd=folder,
-        env=bare_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # Isolated: neither the folder nor PYTHONPATH brings another Perpkit.
+    command = [str(python), "-I", "-m", "perpkit.ops.upgrade.trial", str(out)]
+    try:
+        done = run(command, folder, _TRIAL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return [_failed(f"looking at it and rehearsing have not ended in {_TRIAL_SECONDS:g} s")]
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no words"])[-1]
         return [_failed(f"Perpkit does not start with it: {last}")]

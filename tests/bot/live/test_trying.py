@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import ccxt
 import pytest
 import time_machine
+from freqtrade.exceptions import TemporaryError
 
 from perpkit.bot.live.trying import FailingStep, Trying
 from tests.factories import START as NOW
@@ -37,6 +39,23 @@ def test_a_failure_is_said_once_and_shown_until_it_succeeds(clock, caplog):
     assert trying.failing(now) == []
     attempt(trying, "Reading", RuntimeError("no answer"))
     assert len(caplog.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "has_traceback"),
+    [
+        (KeyError("ours"), True),
+        (ccxt.NetworkError("down"), False),
+        (TemporaryError("refused"), False),
+        # It may quote a signed request.
+        (RuntimeError("GET /order?signature=abc"), False),
+    ],
+)
+def test_only_an_error_that_is_not_expected_has_a_traceback(error, has_traceback, caplog):
+    attempt(Trying(), "Reading", error)
+    [record] = caplog.records
+    assert bool(record.exc_info) is has_traceback
+    assert "signature" not in caplog.text
 
 
 def test_what_is_not_tried_any_more_does_not_fail(clock):

@@ -67,6 +67,13 @@ def test_the_modes_share_no_database(tmp_path, first, second):
         claim(url, second)
 
 
+def test_a_query_which_may_have_a_password_is_not_shown(tmp_path):
+    url = f"sqlite:///{tmp_path}/one.sqlite?timeout=5"
+    claim(url, "live")
+    with pytest.raises(RehearsalError, match=r"one\.sqlite\?\*\*\* was used at a venue"):
+        claim(url, "dry-run")
+
+
 def test_rehearsed_trades_do_not_meet_the_exchange(tmp_path):
     url = database(tmp_path / "one.sqlite")
     assert refuse_rehearsed(url) == Content()

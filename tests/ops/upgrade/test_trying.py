@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 import zipfile
+from contextlib import suppress
 from importlib.metadata import Distribution
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from perpkit.cli import app
-from perpkit.ops.upgrade import environment, trying
+from perpkit.ops.upgrade import environment, processes, trying
 from perpkit.ops.upgrade.own_copy import IncompleteError, packed
 from tests.conftest import REPOSITORY
 
@@ -20,6 +26,14 @@ PIP = (
     "(from versions: {})\n"
     "ERROR: No matching distribution found for freqtrade==2026.99\n"
 )
+
+
+def script(folder, code):
+    """A program that stands where a Python is called."""
+    path = folder / "python"
+    path.write_text(f"#!{sys.executable}\n{code}")
+    path.chmod(0o755)
+    return path
 
 
 def upgrade(*arguments):
@@ -32,6 +46,21 @@ def test_what_is_no_version_is_refused(asked):
     assert result.exit_code == 2
     assert result.stderr == (
         f"Error: --upgrade must be a version of Freqtrade, such as 2026.9, got {asked!r}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [["--offline"], ["--prune", "90d"], ["-c", "config.json"], ["--capital", "0"]],
+    ids=lambda other: other[0],
+)
+def test_an_option_that_an_upgrade_does_not_use_is_refused(other, monkeypatch):
+    monkeypatch.setattr(trying, "try_out", pytest.fail)
+    result = upgrade("2026.9", *other)
+    assert result.exit_code == 2
+    name = {"-c": "--config"}.get(other[0], other[0])
+    assert result.stderr == (
+        f"Error: --upgrade reads no configuration and goes with --json only, got {name}\n"
     )
 
 
@@ -52,7 +81,7 @@ def test_releases_within_and_what_is_not_released_yet_are_tried(asked, monkeypat
     monkeypatch.setattr(trying, "make", lambda _: sys.executable)
     monkeypatch.setattr(trying, "own_copy", lambda _: _)
 
-    def install(python, freqtrade, perpkit):
+    def install(python, freqtrade, perpkit, folder):
         wanted.append(freqtrade)
         raise environment.CannotInstallError("pip cannot install it")
 
@@ -73,9 +102,7 @@ def test_releases_within_and_what_is_not_released_yet_are_tried(asked, monkeypat
 )
 def test_what_pip_does_not_find_is_one_line(versions, words, tmp_path, monkeypatch):
     """pip itself, in a Python that is a script: what it prints is what pip 24 and 26 print."""
-    python = tmp_path / "python"
-    python.write_text(f"#!{sys.executable}\nimport sys\nsys.exit({PIP.format(versions)!r})\n")
-    python.chmod(0o755)
+    python = script(tmp_path, f"import sys\nsys.exit({PIP.format(versions)!r})\n")
     monkeypatch.setattr(trying, "make", lambda _: python)
     result = upgrade("2026.99")
     assert result.exit_code == 2
@@ -141,12 +168,121 @@ def test_a_file_that_is_gone_is_named(site, tmp_path):
         packed(Distribution.at(site), tmp_path)
 
 
-def test_no_key_of_the_environment_reaches_the_trial(monkeypatch):
-    monkeypatch.setenv("FREQTRADE__EXCHANGE__KEY", "planted")
-    monkeypatch.setenv("PERPKIT_PLUGINS", "0")
-    found = environment.bare_environment()
-    assert "PATH" in found
-    assert not [name for name in found if name.startswith(("FREQTRADE__", "PERPKIT_"))]
+PLANTED = (
+    "FREQTRADE__EXCHANGE__SECRET",
+    "FREQTRADE__DB_URL",
+    "PERPKIT_KEYS_PASSPHRASE",
+    # With these, pip would install elsewhere.
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_USER",
+)
+
+
+@pytest.mark.parametrize(
+    "started",
+    [
+        lambda _, folder: environment.make(folder / "venv"),
+        lambda python, folder: environment.install(python, "2026.9", folder, folder),
+        trying.trial,
+    ],
+    ids=["venv", "pip", "trial"],
+)
+def test_no_key_reaches_what_is_started(started, tmp_path, monkeypatch):
+    """A Python that writes down its environment, which build backends have from pip."""
+    seen = tmp_path / "seen.json"
+    code = f"import json, os\njson.dump(dict(os.environ), open({str(seen)!r}, 'w'))\n"
+    python = script(tmp_path, code)
+    for name in PLANTED:
+        monkeypatch.setenv(name, "planted")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://127.0.0.1/simple")
+    monkeypatch.setattr(sys, "executable", str(python))
+    # A trial writes its findings.
+    (tmp_path / "found.json").write_text("[]")
+    started(python, tmp_path)
+    found = json.loads(seen.read_text())
+    assert "planted" not in found.values()
+    assert found["PATH"] == os.environ["PATH"]
+    assert found["PIP_INDEX_URL"] == "https://127.0.0.1/simple"
+    assert found["TMPDIR"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "127.0.0.1,localhost"),
+        ({"NO_PROXY": "a.example"}, "a.example,127.0.0.1,localhost"),
+        ({"NO_PROXY": "a.example", "no_proxy": "b.example"}, "b.example,127.0.0.1,localhost"),
+    ],
+)
+def test_the_loopback_is_reached_without_a_proxy(given, expected, monkeypatch):
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    found = processes.bare_environment()
+    assert found["NO_PROXY"] == found["no_proxy"] == expected
+
+
+# Starts a process of its own, as the trial does a bot, and writes down which.
+PARENT = """import pathlib, subprocess, time
+child = subprocess.Popen(["sleep", "300"])
+pathlib.Path({said!r}).write_text(str(child.pid))
+time.sleep(300)
+"""
+
+
+def gone(pid):
+    """Whether a process ends; one that is not waited for has ended, too."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with suppress(FileNotFoundError):
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state != "Z":
+                time.sleep(0.05)
+                continue
+        return True
+    return False
+
+
+def test_a_trial_that_hangs_ends_with_what_it_has_started(tmp_path, monkeypatch):
+    said = tmp_path / "said"
+    python = script(tmp_path, PARENT.format(said=str(said)))
+    monkeypatch.setattr(trying, "_TRIAL_SECONDS", 5.0)
+    (found,) = trying.trial(python, tmp_path)
+    assert found.words == "looking at it and rehearsing have not ended in 5 s"
+    assert gone(int(said.read_text()))
+
+
+TRYING = """import pathlib, signal
+from perpkit.ops.upgrade import trying
+# As in a terminal: in the background of a shell, some are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+trying.make = lambda _: pathlib.Path({python!r})
+trying.install = lambda *_: None
+trying.try_out("2026.9", lambda _: None)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_leaves_neither_processes_nor_files(number, tmp_path):
+    said, temporary = tmp_path / "said", tmp_path / "temporary"
+    temporary.mkdir()
+    python = script(tmp_path, PARENT.format(said=str(said)))
+    command = [sys.executable, "-c", TRYING.format(python=str(python))]
+    environ = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
+        try:
+            end = time.monotonic() + 60
+            while not (said.exists() and said.read_text()) and time.monotonic() < end:
+                time.sleep(0.05)
+            process.send_signal(number)
+            assert process.wait(30)
+        finally:
+            process.kill()
+    assert gone(int(said.read_text()))
+    assert [*temporary.iterdir()] == []
 
 
 def test_a_checkout_is_installed_as_it_is(tmp_path):
