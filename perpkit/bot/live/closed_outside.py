@@ -18,7 +18,7 @@ from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.held import DUST
-from perpkit.bot.live.stored_orders import amount_of_orders
+from perpkit.bot.live.stored_orders import amount_of_orders, stored_order
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.record.whose import Whose
 
@@ -143,7 +143,7 @@ class ClosedOutside:
         """Books triggered stops of this bot, which belong to the trade even if it does not know
         them; returns what is still missing."""
         for parent in sorted(set(children.values())):
-            order = Order.order_by_id(parent.id, trade.pair)
+            order = stored_order(trade.pair, parent.id)
             if order is not None and (
                 order.ft_trade_id != trade.id or (order.safe_filled and not order.ft_is_open)
             ):
@@ -204,7 +204,7 @@ class ClosedOutside:
         ]
 
     def _is_of_another(self, trade: Trade, order: CcxtOrder) -> bool:
-        stored = Order.order_by_id(str(order["id"]), trade.pair)
+        stored = stored_order(trade.pair, str(order["id"]))
         return stored is not None and stored.ft_trade_id != trade.id
 
     def _closing(self, trade: Trade, order: CcxtOrder) -> Closing:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from freqtrade.persistence import Order, Trade
 
+import perpkit
 from perpkit.bot.live.stored_orders import amount_of_orders, unbooked_fill
 from tests import factories
 from tests.factories import START
@@ -57,3 +60,9 @@ def test_what_orders_have_left_of_a_trade(trade_database, is_short):
     add(trade, "2", trade.entry_side, 0.002)
     add(trade, "3", trade.exit_side, 0.001, is_open=True)
     assert amount_of_orders(trade) == pytest.approx(0.008)
+
+
+def test_nothing_asks_freqtrade_for_an_order_of_a_pair():
+    """Its method takes no pair in 2026.6: a TypeError, where money was to be booked."""
+    folder = Path(perpkit.__file__).parent
+    assert [p.name for p in folder.rglob("*.py") if ".order_by_id(" in p.read_text()] == []
