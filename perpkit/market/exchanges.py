@@ -131,6 +131,16 @@ def facts_of(name: object) -> ExchangeFacts:
     return _OTHER if known is None else EXCHANGES[known]
 
 
+def name_of(exchange: Any) -> str:
+    """Returns the name of Freqtrade's exchange, also in a process of hyperopt: Freqtrade takes the
+    ccxt client away there, and with it `Exchange.id`.
+    """
+    try:
+        return str(exchange.id)
+    except AttributeError:
+        return str(exchange._config["exchange"]["name"])
+
+
 def known_as(name: object, names: Collection[str]) -> str | None:
     """Returns which of `names` an exchange has; None for none of them.
 

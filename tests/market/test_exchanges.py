@@ -16,6 +16,7 @@ from perpkit.market.exchanges import (
     TierMargin,
     facts_of,
     known_as,
+    name_of,
     named,
 )
 from tests.conftest import REPOSITORY
@@ -136,3 +137,16 @@ def test_no_other_module_compares_names():
 )
 def test_a_comparison_would_be_found(source, compares):
     assert compares_names(source) is compares
+
+
+def test_an_exchange_without_its_client_still_has_its_name():
+    """So it is in the processes of hyperopt."""
+
+    class Exchange:
+        _api, _config = None, {"exchange": {"name": "binance"}}
+
+        @property
+        def id(self) -> str:
+            return self._api.id
+
+    assert name_of(Exchange()) == "binance"
