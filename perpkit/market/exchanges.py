@@ -131,14 +131,15 @@ def facts_of(name: object) -> ExchangeFacts:
     return _OTHER if known is None else EXCHANGES[known]
 
 
-def name_of(exchange: Any) -> str:
-    """Returns the name of Freqtrade's exchange, also in a process of hyperopt: Freqtrade takes the
+def facts_at(exchange: Any) -> ExchangeFacts:
+    """As `facts_of`, of Freqtrade's exchange, also in a process of hyperopt: Freqtrade takes the
     ccxt client away there, and with it `Exchange.id`.
     """
     try:
-        return str(exchange.id)
+        name = exchange.id
     except AttributeError:
-        return str(exchange._config["exchange"]["name"])
+        name = exchange._config["exchange"]["name"]
+    return facts_of(name)
 
 
 def known_as(name: object, names: Collection[str]) -> str | None:

@@ -14,9 +14,9 @@ from perpkit.market.exchanges import (
     DEFAULT_EXCHANGE,
     EXCHANGES,
     TierMargin,
+    facts_at,
     facts_of,
     known_as,
-    name_of,
     named,
 )
 from tests.conftest import REPOSITORY
@@ -139,7 +139,7 @@ def test_a_comparison_would_be_found(source, compares):
     assert compares_names(source) is compares
 
 
-def test_an_exchange_without_its_client_still_has_its_name():
+def test_an_exchange_without_its_client_still_has_its_facts():
     """So it is in the processes of hyperopt."""
 
     class Exchange:
@@ -149,4 +149,4 @@ def test_an_exchange_without_its_client_still_has_its_name():
         def id(self) -> str:
             return self._api.id
 
-    assert name_of(Exchange()) == "binance"
+    assert facts_at(Exchange()) == facts_of("binance")

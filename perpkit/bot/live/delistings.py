@@ -18,7 +18,7 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, TradeStates, key_of
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.execution.guarding import GuardRule
-from perpkit.market.exchanges import ExchangeFacts, facts_of
+from perpkit.market.exchanges import ExchangeFacts, facts_at
 from perpkit.market.listing import is_an_end
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Delistings:
     def __init__(self, bot: Any, states: TradeStates, rule: GuardRule) -> None:
         self._bot = bot
         self._states = states
-        self._facts = facts_of(bot.exchange.id)
+        self._facts = facts_at(bot.exchange)
         self._before = timedelta(hours=rule.leave_before_delisting_hours)
         self._announced: dict[TradeKey, datetime] = {}
         self._kept: set[TradeKey] = set()

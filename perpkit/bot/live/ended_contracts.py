@@ -16,7 +16,7 @@ from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.delistings import end_of
 from perpkit.bot.running_bot import message_of, warn
-from perpkit.market.exchanges import facts_of
+from perpkit.market.exchanges import facts_at
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class EndedContracts:
                 if trade.pair in held or not trade.has_open_position:
                     continue
                 market = self._exchange.markets.get(trade.pair)
-                end = end_of(facts_of(self._exchange.id), market)
+                end = end_of(facts_at(self._exchange), market)
                 if market is None or (end is not None and end <= now):
                     self._book(trade, end)
 

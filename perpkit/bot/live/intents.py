@@ -40,6 +40,14 @@ class Intents:
         entries = list(self._open.values())
         return entries if pair is None else [e for e in entries if e.intent.pair == pair]
 
+    def targets(self, pair: str | None = None) -> list[JournalEntry]:
+        """Returns those of `open` that may rest beside a stop for as long as their trade."""
+        return [e for e in self.open(pair) if e.intent.purpose is Purpose.TARGET]
+
+    def unsettled(self, pair: str | None = None) -> list[JournalEntry]:
+        """Returns the others of `open`: what became of them is not known, or not stored."""
+        return [e for e in self.open(pair) if e.intent.purpose is not Purpose.TARGET]
+
     def new_id(self, broker: str, purpose: Purpose) -> str:
         return self.journal.next_id(broker, purpose)
 

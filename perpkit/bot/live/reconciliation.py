@@ -215,12 +215,9 @@ class Reconciliation:
         """Finds open orders of this bot that neither its database nor its journal expects; their
         fills would be positions without a trade."""
         before = self._resting
-        targets = {entry.intent.client_id: entry for entry in self._targets.open()}
-        unsettled = {
-            entry.intent.pair
-            for entry in self._sent.intents.open()
-            if entry.intent.client_id not in targets
-        }
+        intents = self._sent.intents
+        targets = {entry.intent.client_id for entry in intents.targets()}
+        unsettled = {entry.intent.pair for entry in intents.unsettled()}
         self._resting = {
             order.id: order
             for order in seen.orders

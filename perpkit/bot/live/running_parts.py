@@ -56,7 +56,7 @@ from perpkit.bot.watching.market_alerts import MarketAlerts
 from perpkit.bot.watching.order_books import FreshBooks
 from perpkit.bot.watching.watch import Watch
 from perpkit.market.credits import ignored
-from perpkit.market.exchanges import facts_of
+from perpkit.market.exchanges import facts_at
 from perpkit.risk.targets import Target
 
 
@@ -127,7 +127,7 @@ class RunningParts(NoParts):
         refusals: Refusals,
     ) -> None:
         self._bot = bot = running_bot(dp)
-        facts = facts_of(bot.exchange.id)
+        facts = facts_at(bot.exchange)
         if not facts.keeps_orders:
             self.unknown_exchange = bot.exchange.id
         known = self.unknown_exchange is None

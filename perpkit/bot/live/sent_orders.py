@@ -140,10 +140,8 @@ class SentOrders:
         By then Freqtrade has committed them and handled their fills; for orders of an earlier
         process that is not certain. Targets stay open until they end: see `target_orders`.
         """
-        for entry in self.intents.open():
+        for entry in self.intents.unsettled():
             order_id, intent = entry.order_id, entry.intent
-            if intent.purpose is Purpose.TARGET:
-                continue
             if order_id is None or not self.intents.issued(intent.client_id):
                 continue
             if self._known(intent.pair, order_id):

@@ -21,7 +21,7 @@ from perpkit.bot.live.open_intents import OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settled_stops import SettledStops
-from perpkit.bot.live.stored_orders import add_order, is_stored, lacks_fill, open_trade
+from perpkit.bot.live.stored_orders import add_order, closes, is_stored, lacks_fill, open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.running_bot import warn
 from perpkit.durations import DAY_MS, MINUTE_MS
@@ -80,7 +80,7 @@ class Settlement:
         Targets are not among them: they rest for as long as their trade, see `target_orders`.
         """
         reached = True
-        entries = [e for e in self._intents.open(pair) if e.intent.purpose is not Purpose.TARGET]
+        entries = self._intents.unsettled(pair)
         for entry in sorted(entries, key=lambda e: _RANK.get(e.intent.purpose, 2)):
             with self._trying(f"Settling order {entry.intent.client_id}"):
                 try:
@@ -223,7 +223,7 @@ class Settlement:
     def _exit(self, entry: JournalEntry, found: CcxtOrder) -> None:
         intent, number = entry.intent, str(found["id"])
         trade = open_trade(intent.pair)
-        if trade is not None and self._is_of(trade, intent):
+        if trade is not None and closes(trade, intent):
             self._attach(trade, entry, found)
         elif state_of(found) is Found.RESTING:
             self._open.withdraw(intent, found)
@@ -232,10 +232,6 @@ class Settlement:
             )
         else:
             self._intents.settle(intent.client_id, Outcome.CLOSED, number, "it belongs to no trade")
-
-    def _is_of(self, trade: Trade, intent: Intent) -> bool:
-        opened: int = int(trade.open_date_utc.timestamp() * 1000)
-        return trade.exit_side == intent.side and intent.at >= opened
 
     def _attach(self, trade: Trade, entry: JournalEntry, found: CcxtOrder) -> None:
         """Adds an order to the trade that lacks it, so that it is handled like any other."""

@@ -211,8 +211,7 @@ class StopOrders:
             self.drop_surplus(trade)
 
     def drop_surplus(self, trade: Trade) -> None:
-        """Cancels superfluous stops, oldest first: after a part was sold, or if one could not be
-        cancelled when another was placed."""
+        """Cancels superfluous stops, oldest first: after a part was sold, or another was placed."""
         for order in trade.open_sl_orders:
             others = [other for other in trade.open_sl_orders if other is not order]
             left = sum(other.safe_amount for other in others)

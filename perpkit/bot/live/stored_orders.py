@@ -31,6 +31,12 @@ def open_trade(pair: str) -> Trade | None:
     return trade
 
 
+def closes(trade: Trade, intent: Intent) -> bool:
+    """Whether an intent is of this trade and on its closing side, not of an earlier one's."""
+    opened: int = int(trade.open_date_utc.timestamp() * 1000)
+    return trade.exit_side == intent.side and intent.at >= opened
+
+
 def lacks_fill(trade: Trade, order: Order) -> bool:
     """Whether the trade may still be as it was before this closed order had filled.
 

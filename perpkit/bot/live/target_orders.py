@@ -17,11 +17,12 @@ from freqtrade.persistence import Trade
 
 from perpkit.bot.live.at_exchange import AtExchange
 from perpkit.bot.live.closed_outside import ClosedOutside
+from perpkit.bot.live.open_intents import OpenIntents
 from perpkit.bot.live.order_matching import Found, state_of
 from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.price_band import on_tick
 from perpkit.bot.live.sent_orders import SentOrders
-from perpkit.bot.live.stored_orders import is_stored, open_trade
+from perpkit.bot.live.stored_orders import closes, is_stored, open_trade
 from perpkit.bot.running_bot import message_of
 from perpkit.record.journal import Intent, JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose, parse
@@ -41,11 +42,12 @@ class TargetOrders:
         self._exchange = bot.exchange
         self._sent = sent
         self._intents = sent.intents
+        self._in_journal = OpenIntents(bot, sent)
         self._closed = closed
 
     def open(self, pair: str | None = None) -> list[JournalEntry]:
         """Returns the targets that may be at the exchange, oldest first. Makes no request."""
-        return [e for e in self._intents.open(pair) if e.intent.purpose is Purpose.TARGET]
+        return self._intents.targets(pair)
 
     def amount(self, intent: Intent) -> float:
         """Returns its amount in base currency."""
@@ -55,9 +57,7 @@ class TargetOrders:
     def trade_of(self, intent: Intent) -> Trade | None:
         """Returns the open trade that a target belongs to, or None."""
         trade = open_trade(intent.pair)
-        if trade is None or trade.exit_side != intent.side:
-            return None
-        return trade if intent.at >= int(trade.open_date_utc.timestamp() * 1000) else None
+        return trade if trade is not None and closes(trade, intent) else None
 
     def place(self, trade: Trade, target: Target) -> None:
         """Sends a target; raises Freqtrade's errors, also if the journal cannot be written."""
@@ -146,12 +146,9 @@ class TargetOrders:
 
     def _look_up(self, intent: Intent) -> CcxtOrder | None:
         try:
-            found = self._sent.look_up(intent)
+            return self._in_journal.look_up(intent)
         except ccxt.BaseError as error:
             raise TemporaryError(f"a target of {intent.pair}: {message_of(error)}") from error
-        if found is not None:
-            found = self._exchange._order_contracts_to_amount(found)
-        return found
 
     def _settle(self, entry: JournalEntry, found: CcxtOrder | None) -> bool:
         """Books an order that does not rest, and closes its intent; returns whether it could."""

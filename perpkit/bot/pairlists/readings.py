@@ -17,7 +17,7 @@ from perpkit.durations import HOUR_S
 from perpkit.market import open_interest
 from perpkit.market.asof import KnownReadings
 from perpkit.market.crowd_band import Crowd
-from perpkit.market.exchanges import facts_of
+from perpkit.market.exchanges import facts_at
 from perpkit.market.open_interest import Interest, interest_readings
 from perpkit.market.positioning import positioning_readings
 from perpkit.market.store import PERIODS, read_periods
@@ -56,7 +56,7 @@ async def asked_crowd(exchange: Exchange, pair: str, timeframe: str) -> KnownRea
     answer = await exchange._api_async.fetch_long_short_ratio_history(
         pair, ASKED_PERIOD, limit=PAGE
     )
-    delay = facts_of(exchange.id).ratio_date_delay(PERIODS[ASKED_PERIOD])
+    delay = facts_at(exchange).ratio_date_delay(PERIODS[ASKED_PERIOD])
     frame = _frame(answer, {"longShortRatio": "long_short_ratio"}, delay)
     return crowd_readings(frame, ASKED_PERIOD, timeframe)
 

@@ -137,8 +137,8 @@ class PacedClient:
         try:
             return attempts(once)
         except (ccxt.BaseError, _BadAnswerError) as error:
-            kind = RefusedError if _refuses(error) else DownloadError
-            raise kind(str(error)) from error
+            failure = RefusedError if _refuses(error) else DownloadError
+            raise failure(str(error)) from error
 
     def _asked_to_wait(self) -> float:
         after = (self._ccxt.last_response_headers or {}).get("Retry-After", "")

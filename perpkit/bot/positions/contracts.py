@@ -7,7 +7,7 @@ from typing import Any
 
 from freqtrade.exchange import Exchange
 
-from perpkit.market.exchanges import TierMargin, facts_of, name_of
+from perpkit.market.exchanges import TierMargin, facts_at
 from perpkit.risk.liquidation import MaintenanceTier, MaintenanceTiers
 from perpkit.risk.sizing import least_notional
 from perpkit.risk.tiers import in_parts, of_whole
@@ -18,7 +18,7 @@ class Contracts:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._facts = facts_of(name_of(exchange))
+        self._facts = facts_at(exchange)
         self._known: dict[str, MaintenanceTiers | None] = {}
 
     def tiers(self, pair: str, price: float) -> MaintenanceTiers | None:

@@ -16,13 +16,13 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.positions.stop_keeper import step_of
-from perpkit.market.exchanges import facts_of, name_of
+from perpkit.market.exchanges import facts_at
 from perpkit.risk.sizing import floor_to_step
 
 
 def market_lot(exchange: Exchange, pair: str) -> float:
     """Returns the largest market order of a pair in base currency; infinity without a limit."""
-    largest = facts_of(name_of(exchange)).market_lot(exchange.markets[pair])
+    largest = facts_at(exchange).market_lot(exchange.markets[pair])
     return exchange._contracts_to_amount(pair, largest) if largest else inf
 
 
