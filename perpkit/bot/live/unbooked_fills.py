@@ -12,7 +12,8 @@ from typing import Any
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.closed_outside import ClosedOutside
-from perpkit.bot.live.stored_orders import unbooked_fill
+from perpkit.bot.live.held import DUST
+from perpkit.bot.live.stored_orders import amount_of_orders, unbooked_fill
 from perpkit.bot.live.trying import Trying
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,11 @@ class UnbookedFills:
             else:
                 found = order.to_ccxt_object()
             self._booked.add(number)
+            if amount_of_orders(trade) <= DUST:
+                # Freqtrade closes a trade by a fill of its whole amount, and it still has that of
+                # other fills that were not applied.
+                trade.amount = order.safe_filled
+                trade.recalc_open_trade_value()
             logger.warning(f"{trade.pair}: the fill of order {number} is booked.")
             if order.ft_order_side == "stoploss":
                 self._closed.book_stop(trade, number, found)
