@@ -32,8 +32,9 @@ class TradeLock:
     def __init__(self) -> None:
         self._lock = RLock()
         self._depth = 0
-        # Called while the lock is still held, after the changes have been committed.
-        self.on_release: Callable[[], None] = lambda: None
+        # Called while the lock is still held, after the changes have been committed; not any more
+        # after a signal, by which the process ends: what it has interrupted is not complete.
+        self.on_release: Callable[[], None] = _do_nothing
 
     def __enter__(self) -> TradeLock:
         self._lock.acquire()
@@ -57,6 +58,8 @@ class TradeLock:
             if self._depth == 1 and kind is None:
                 _commit()
                 self._run_on_release()
+            elif kind is not None and not issubclass(kind, Exception):
+                self.on_release = _do_nothing
         finally:
             self._release()
 
@@ -79,6 +82,9 @@ class TradeLock:
 
     def locked(self) -> bool:
         return self._depth > 0
+
+
+def _do_nothing() -> None: ...
 
 
 def _commit() -> None:

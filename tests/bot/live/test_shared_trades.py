@@ -119,6 +119,22 @@ def test_a_signal_within_its_commit_leaves_a_session_to_use(database, when, ente
     assert (left.stop_loss == 5.0) is (when == "after_commit")
 
 
+@pytest.mark.parametrize(
+    ("error", "goes_on"),
+    [(None, True), (ValueError, True), (KeyboardInterrupt, False), (SystemExit, False)],
+)
+def test_after_a_signal_nothing_counts_as_complete(database, error, goes_on):
+    """A clean-up takes the lock once more; the orders of an interrupted entry are not handled."""
+    lock, released = TradeLock(), []
+    lock.on_release = lambda: released.append(True)
+    if error is not None:
+        with pytest.raises(error), lock, lock:
+            raise error
+    with lock:
+        pass
+    assert released == [True] * goes_on
+
+
 def test_what_freqtrade_calls_without_the_lock_takes_it(database):
     bot = Bot()
     lock = share_trades(bot, Refusals())
