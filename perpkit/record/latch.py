@@ -1,8 +1,9 @@
 """The stop latch: an operator's decision for an account, read before every entry order.
 
 There is one file for each account and mode, `user_data/perpkit/latch/ACCOUNT.live.json` or
-`.dry-run.json`. `perpkit stop` writes HALTED, `perpkit resume` clears it. A missing file is a clear
-latch; one that is damaged or cannot be read forbids new risk but sells nothing.
+`.dry-run.json`, and `ACCOUNT.rehearsal.live.json` for bots that trade at a venue. `perpkit stop`
+writes HALTED, `perpkit resume` clears it. A missing file is a clear latch; one that is damaged or
+cannot be read forbids new risk but sells nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from perpkit.files.whole_file import append_line, put
 from perpkit.record.folders import folder_option
+from perpkit.rehearsal.redirection import leads_to_venue
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +147,9 @@ def latch_file(config: Mapping[str, Any]) -> LatchFile:
     else:
         where = folder_option("perpkit.latch_dir", folder)
     mode = "dry-run" if config.get("dry_run", True) else "live"
-    return LatchFile(where.absolute() / f"{account}.{mode}.json", folder is not None)
+    # A stop that is tried in a rehearsal must not reach the bot that trades from the same folder.
+    name = f"{account}.rehearsal" if leads_to_venue(config) else account
+    return LatchFile(where.absolute() / f"{name}.{mode}.json", folder is not None)
 
 
 def account_of(config: Mapping[str, Any]) -> str:

@@ -258,6 +258,9 @@ def test_a_disk_that_fails_counts_as_damaged(path):
 
 # Which it is
 
+URLS = {"urls": {"api": {"fapiPrivate": "http://127.0.0.1:8900/fapi/v1"}}}
+VENUE = {"exchange": {"name": "binance", "ccxt_config": URLS}}
+
 
 @pytest.mark.parametrize(
     ("config", "expected"),
@@ -271,6 +274,11 @@ def test_a_disk_that_fails_counts_as_damaged(path):
         ({"perpkit": {"latch_dir": "~/latch"}}, Path("~/latch/main.dry-run.json").expanduser()),
         ({"perpkit": {"latch_dir": None, "use": {}}}, "user_data/perpkit/latch/main.dry-run.json"),
         ({"perpkit": None}, "user_data/perpkit/latch/main.dry-run.json"),
+        (VENUE, "user_data/perpkit/latch/main.rehearsal.dry-run.json"),
+        (VENUE | {"dry_run": False}, "user_data/perpkit/latch/main.rehearsal.live.json"),
+        (VENUE | {"perpkit": {"account": "b"}}, "user_data/perpkit/latch/b.rehearsal.dry-run.json"),
+        (VENUE | {"perpkit": {"latch_dir": "/srv/l"}}, "/srv/l/main.rehearsal.dry-run.json"),
+        ({"perpkit_venue": {}}, "user_data/perpkit/latch/main.rehearsal.dry-run.json"),
     ],
 )
 def test_an_account_and_a_mode_have_a_latch(config, expected):
