@@ -78,8 +78,8 @@ ONGOING: Mapping[str, str] = {
 # page has them, then these, while its bot trades.
 REHEARSAL = "## 4. Rehearse, and see a halt"
 BESIDE_A_BOT: Mapping[str, str] = {
-    "perpkit state": "RsiSmaSwing, live, running",
-    "perpkit state -c config.json -c private.json": "RsiSmaSwing, live, running",
+    "perpkit state": "TrendFollowing, live, running",
+    "perpkit state -c config.json -c private.json": "TrendFollowing, live, running",
     "perpkit state --db-url sqlite:///tradesv3.sqlite --json": '"journal"',
     "perpkit why": "ETH/USDT:USDT",
     "perpkit why BTC": "BTC/USDT:USDT",

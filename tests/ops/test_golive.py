@@ -56,7 +56,7 @@ def verdict(home, **changed):
     """An earlier one, on the strategy of the example's configuration."""
     key = machine_key_made()
     given = {
-        "strategy": "RsiSmaSwing",
+        "strategy": "TrendFollowing",
         "passed": True,
         "failed": (),
         "at": datetime(2026, 3, 2, 10, tzinfo=UTC),
@@ -65,7 +65,7 @@ def verdict(home, **changed):
         "bound": {},
         **changed,
     }
-    path = golive_file({"user_data_dir": home / "user_data"}, "RsiSmaSwing")
+    path = golive_file({"user_data_dir": home / "user_data"}, "TrendFollowing")
     write(path, Verdict(**given), key)
     return path
 
