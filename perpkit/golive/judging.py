@@ -1,6 +1,7 @@
 """Judges the evidence by the criteria: one row each, measured against required, with the reason.
 
-What is missing is not passed. No criterion makes up for another one.
+What is missing is not passed. A good figure in one criterion does not make up for a bad one in
+another.
 """
 
 from __future__ import annotations
