@@ -127,7 +127,6 @@ def _install(replacements: Replacements) -> None:
 
 
 FRAMES = Part(
-    "analyzed frames",
     [
         Seam("freqtrade.data.dataprovider:DataProvider.get_analyzed_dataframe", ("cd2d55588009",)),
         Seam("freqtrade.data.dataprovider:DataProvider.clear_cache", ("c2cef0f6126b",)),

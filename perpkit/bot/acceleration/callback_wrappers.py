@@ -36,7 +36,6 @@ def _install(replacements: Replacements) -> None:
 
 
 CALLBACKS = Part(
-    "callbacks",
     [
         Seam(
             "freqtrade.strategy.strategy_wrapper:strategy_safe_wrapper",

@@ -15,6 +15,9 @@ from typing import Any
 
 _ABSENT = object()
 
+# The attribute that the part "funding" gives to a trade, and that no strategy's copy has.
+FUNDING_SUM = "_perpkit_funding"
+
 
 @dataclass(frozen=True)
 class Seam:
@@ -80,7 +83,6 @@ class Replacements:
 
 class Part:
     """
-    :param name: for the log
     :param seams: what it relies on
     :param install: puts its functions in place of Freqtrade's
     :param forget: empties what it has remembered of the last run
@@ -88,12 +90,11 @@ class Part:
 
     def __init__(
         self,
-        name: str,
         seams: Sequence[Seam],
         install: Callable[[Replacements], None],
         forget: Callable[[], None] = lambda: None,
     ) -> None:
-        self.name, self.seams = name, tuple(seams)
+        self.seams = tuple(seams)
         self._install, self._forget = install, forget
         self._replacements = Replacements()
         self.is_on = False

@@ -117,7 +117,6 @@ def _forget() -> None:
 
 
 PROFITS = Part(
-    "profits",
     [
         Seam(f"{_MODEL}_calc_open_trade_value", ("fd6d4f50d780",)),
         Seam(f"{_MODEL}_calc_base_close", ("2845c9aac321",)),

@@ -12,13 +12,10 @@ from typing import Any
 
 from freqtrade.enums import TRADE_MODES
 
-from perpkit.bot.acceleration.parts import PARTS
-from perpkit.bot.settings import given_switch
+from perpkit.bot.acceleration import parts
+from perpkit.bot.settings import ACCELERATION, given_switch
 
 logger = logging.getLogger(__name__)
-
-# Of the configuration's "perpkit".
-OPTION = "acceleration"
 
 _said: str | None = None
 
@@ -33,14 +30,22 @@ def follow(config: Mapping[str, Any], *, say: bool = False) -> None:
     if not wanted(config):
         switch_off()
         if say:
-            _say(logging.INFO, f'Acceleration is off: "perpkit.{OPTION}" is false.')
+            _say(logging.INFO, f'Acceleration is off: "perpkit.{ACCELERATION}" is false.')
         return
-    off = {part.name: why for part in PARTS if (why := part.switch_on())}
+    off = {name: why for name in parts.PARTS if (why := _switched_on(name))}
     if say:
-        on = ", ".join(part.name for part in PARTS if part.is_on)
+        on = ", ".join(name for name in parts.PARTS if name not in off)
         without = "; ".join(f"{name} is off, because {why}" for name, why in off.items())
         level = logging.WARNING if off else logging.INFO
         _say(level, f"Acceleration is on: {on or 'no part'}{'; ' + without if off else ''}.")
+
+
+def _switched_on(name: str) -> str | None:
+    """Returns why a part stays off, None if it is on."""
+    try:
+        return parts.part(name).switch_on()
+    except Exception as error:  # what its module imports is there no more: the others are on
+        return repr(error)
 
 
 def wanted(config: Mapping[str, Any]) -> bool:
@@ -48,12 +53,13 @@ def wanted(config: Mapping[str, Any]) -> bool:
 
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
-    return given_switch(config, OPTION) is not False and config.get("runmode") not in TRADE_MODES
+    accelerated = given_switch(config, ACCELERATION) is not False
+    return accelerated and config.get("runmode") not in TRADE_MODES
 
 
 def switch_off() -> None:
     """Leaves everything as Freqtrade has it."""
-    for part in reversed(PARTS):
+    for part in reversed(parts.imported().values()):
         part.switch_off()
 
 

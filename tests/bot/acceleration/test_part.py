@@ -64,7 +64,7 @@ def seen(module):
 
 def test_a_part_replaces_and_undoes(module, seam):
     before = dict(vars(module.Trade)), dict(vars(module.Live))
-    part = Part("made up", [seam], faster(module))
+    part = Part([seam], faster(module))
     for _ in range(2):
         assert part.switch_on() is None
         assert part.switch_on() is None  # a second time changes nothing
@@ -79,7 +79,7 @@ def test_a_part_replaces_and_undoes(module, seam):
 
 def test_what_a_part_has_remembered_is_forgotten_as_it_ends(module, seam):
     forgotten = []
-    part = Part("made up", [seam], faster(module), lambda: forgotten.append(True))
+    part = Part([seam], faster(module), lambda: forgotten.append(True))
     part.switch_on()
     assert forgotten == []
     part.switch_off()
@@ -97,7 +97,7 @@ def test_what_a_part_has_remembered_is_forgotten_as_it_ends(module, seam):
     ],
 )
 def test_a_seam_that_has_moved_leaves_its_part_off(module, seam, where, why):
-    part = Part("made up", [seam, Seam(where, seam.digests)], faster(module))
+    part = Part([seam, Seam(where, seam.digests)], faster(module))
     assert part.switch_on().startswith(why)
     assert not part.is_on
     assert seen(module) == (1, 2, 3, 1)
@@ -108,7 +108,7 @@ def test_a_part_that_fails_halfway_leaves_nothing_replaced(module, seam):
         faster(module)(replacements)
         raise AttributeError("gone")
 
-    part = Part("made up", [seam], install)
+    part = Part([seam], install)
     assert part.switch_on() == "AttributeError('gone')"
     assert not part.is_on
     assert seen(module) == (1, 2, 3, 1)

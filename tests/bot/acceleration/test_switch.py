@@ -10,7 +10,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
 
-from perpkit.bot.acceleration import switch
+from perpkit.bot.acceleration import parts, switch
 from perpkit.bot.acceleration.part import Part
 
 BACKTEST = {"runmode": RunMode.BACKTEST}
@@ -21,18 +21,23 @@ class Accelerated:
     profit = 1
 
 
+def install(replacements):
+    replacements.put(Accelerated, "profit", 2)
+
+
+def fail(replacements):
+    raise AttributeError("gone")
+
+
+PROFITS, FUNDING = Part([], install), Part([], fail)
+MADE_UP = {"profits": f"{__name__}:PROFITS", "funding": f"{__name__}:FUNDING"}
+
+
 @pytest.fixture(autouse=True)
-def parts(monkeypatch):
-    def install(replacements):
-        replacements.put(Accelerated, "profit", 2)
-
-    def fail(replacements):
-        raise AttributeError("gone")
-
-    found = (Part("profits", [], install), Part("funding", [], fail))
-    monkeypatch.setattr(switch, "PARTS", found)
+def made_up(monkeypatch):
+    monkeypatch.setattr(parts, "PARTS", MADE_UP)
     monkeypatch.setattr(switch, "_said", None)
-    yield found
+    yield
     switch.switch_off()
 
 
