@@ -23,7 +23,7 @@ def is_below(trade: LocalTrade, rate: float, target: float) -> bool:
     :param target: in terms of `LocalTrade.calc_profit_ratio`
     """
     if not trade.open_trade_value or trade.trading_mode != TradingMode.FUTURES:
-        return trade.calc_profit_ratio(rate) <= target
+        return trade.calc_profit_ratio(rate) < target
     fee, funding = trade.fee_close or 0.0, trade.funding_fees or 0.0
     worth = trade.amount * rate * (1 + fee if trade.is_short else 1 - fee)
     change = (worth - funding if trade.is_short else worth + funding) / trade.open_trade_value - 1

@@ -7,7 +7,6 @@ tests/contract/test_acceleration_seams.py holds what is relied on.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Mapping
 from functools import wraps
 from importlib import import_module
@@ -67,7 +66,8 @@ def _follow(config: Mapping[str, Any], *, say: bool = False) -> None:
 
 
 def never_while_trading(module: ModuleType) -> None:
-    """Switches it off as a bot starts, in a process that has run a backtest before.
+    """Switches it off as a bot starts, for as long as the process lives: it may have run a backtest
+    before, and its strategy may run others while it trades.
 
     :param module: freqtrade.freqtradebot
     """
@@ -75,8 +75,10 @@ def never_while_trading(module: ModuleType) -> None:
 
     @wraps(start)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        if _SWITCH in sys.modules:
-            import_module(_SWITCH).switch_off()
+        try:
+            import_module(_SWITCH).never_again()
+        except Exception as error:  # which must not keep a bot from its positions
+            logger.warning("The acceleration could not be switched off: %r.", error)
         start(self, *args, **kwargs)
 
     module.FreqtradeBot.__init__ = init

@@ -132,6 +132,16 @@ def test_a_priceis_below_the_target_only_if_freqtrade_says_so(rate, short):
         assert not is_below(trade, rate, target)
 
 
+@pytest.mark.parametrize(("rate", "below"), [(100.99, True), (101.0, False), (101.01, False)])
+def test_a_price_on_the_target_is_not_below_it_in_a_spot_market(rate, below):
+    """Freqtrade moves a trailing stop whose offset is reached exactly."""
+    trade = LocalTrade(
+        amount=1.0, open_rate=100.0, open_date=START, fee_open=0.0, fee_close=0.0,
+        is_short=False, leverage=1.0, trading_mode=TradingMode.SPOT,
+    )  # fmt: skip
+    assert is_below(trade, rate, 0.01) is below
+
+
 @pytest.mark.parametrize("kind", KINDS[1:], ids=lambda kind: kind.__name__)
 def test_a_strategy_that_decides_by_itself_is_asked(kind):
     strategy = kind({"runmode": RunMode.BACKTEST})
