@@ -11,7 +11,7 @@ from tests.bench.backtests import STRATEGIES
 from tests.bench.same_results import NOT_COMPARED
 from tests.cases import SLOW
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, SLOW]
 
 EPOCHS = 5
 
@@ -48,7 +48,7 @@ def exactly(epoch: dict[str, Any]) -> str:
     return json.dumps([epoch["params_dict"], epoch["loss"], found], sort_keys=True)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=SLOW)])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_every_epoch_has_the_same_loss_and_results(bot, workers):
     stock, ours = (epochs(bot, workers, accelerated) for accelerated in (False, True))
     assert len(stock) == EPOCHS
