@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -193,3 +194,9 @@ def test_a_bot_and_what_it_trades_have_imported_no_part():
     assert {"perpkit.bot.strategy", "perpkit.bot.layer.layer", switch.__name__} <= modules
     assert not set(OF_PARTS.values()) & modules
     assert "freqtrade.optimize.backtesting" not in modules
+
+
+def test_import_linter_keeps_every_part_from_bots():
+    tool = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]
+    [contract] = [each for each in tool["contracts"] if "part of the accel" in each["name"]]
+    assert set(contract["forbidden_modules"]) == set(OF_PARTS.values())
