@@ -104,6 +104,11 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("self.handle_trailing_stoploss_on_exchange(",),
     ),
     ("FreqtradeBot.startup_update_open_orders", ("self.handle_cancel_order(",)),
+    ("FreqtradeBot.startup_update_open_orders", ("self.update_trade_state(",)),
+    ("FreqtradeBot.handle_stoploss_on_exchange", ("self.update_trade_state(trade, slo.order_id",)),
+    ("FreqtradeBot.cancel_stoploss_on_exchange", ("self.update_trade_state(trade, oslo.order_id",)),
+    ("FreqtradeBot.execute_trade_exit", ("self.update_trade_state(",)),
+    ("Exchange.cancel_order_with_result", ('"status": "canceled"',)),
     (
         "FreqtradeBot.exit_positions",
         ("self.handle_stoploss_on_exchange(trade)", "self.handle_trade(trade)"),

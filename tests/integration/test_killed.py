@@ -15,7 +15,8 @@ from freqtrade.rpc import RPC
 
 from perpkit.venue.market.history import History
 from perpkit.venue.market.instruments import Instrument
-from tests.bench.killed import Point
+from tests.bench.killed import Point, live_bot
+from tests.bench.live import SameVenue, differences
 from tests.bench.restarts import (
     BTC,
     STEP,
@@ -209,6 +210,73 @@ def add(bot, venue) -> None:
     whole = held(venue.exchange, BTC)
     bot.run_until(lambda: held(venue.exchange, BTC) > whole, MINUTE, STEP)
     bot.run(3, STEP)
+
+
+def add_below_the_price(bot, venue) -> None:
+    bot.bot.strategy.adjust_trade_position = add_once
+    bot.bot.strategy.crossing = False
+    bot.run_until(lambda: len(own_orders(venue.account)) > 1, MINUTE, STEP)
+
+
+def test_an_addition_and_the_stop_filled_while_it_was_down(tmp_path):
+    """The price falls through both: what was added has neither a trade nor a stop."""
+    venue = SameVenue()
+    with live_bot("GuardedSteered", STILL, START, tmp_path, venue) as bot:
+        bot.run(1, STEP)
+        hold(bot, venue)
+        add_below_the_price(bot, venue)
+        [first, addition] = own_orders(venue.account)
+        assert (first.is_open, addition.is_open) == (False, True)
+        at = bot.now
+    with live_bot("GuardedSteered", STILL, at + LATE, tmp_path, venue) as bot:
+        assert held(venue.exchange, BTC) == addition.executed > 0
+        bot.run(2, STEP)
+        [trade] = bot.trades()
+        # It is below its stop by now.
+        assert (trade.is_open, held(venue.exchange, BTC)) == (False, 0)
+        assert [o.safe_filled for o in trade.orders if o.ft_order_side == trade.exit_side] == [
+            float(addition.executed)
+        ]
+
+
+def test_a_stop_that_filled_while_it_was_down_is_said_and_locks_its_pair(tmp_path):
+    venue = SameVenue()
+    with live_bot("GuardedSteered", STILL, START, tmp_path, venue) as bot:
+        bot.run(1, STEP)
+        hold(bot, venue)
+        at = bot.now
+    with live_bot("GuardedSteered", STILL, at + LATE, tmp_path, venue) as bot:
+        bot.run(1, STEP)
+        [trade] = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+        [said] = [m for m in bot.messages if str(m["type"]) == "exit_fill"]
+        assert (said["pair"], said["sub_trade"]) == (trade.pair, False)
+        assert [lock.pair for lock in bot.locks()] == [trade.pair]
+
+
+@pytest.mark.parametrize("hours", [0, 9])
+def test_funding_around_a_target_that_filled_while_it_was_down(hours, tmp_path):
+    """What was charged before it is of the target, and what came later of the exit."""
+    minutes = 60 * hours + 13
+    path = [(0, 50_000.0), (minutes - 10, 50_000.0), (minutes, 53_000.0), (END, 53_000.0)]
+    rising = scripted_market(START, path, funding_rate=0.001)
+    venue = SameVenue()
+    with live_bot("GuardedSteered", rising, START, tmp_path, venue, **TARGETS) as bot:
+        bot.run(1, STEP)
+        hold(bot, venue)
+        at = bot.now
+    with live_bot("GuardedSteered", rising, at + LATE, tmp_path, venue, **TARGETS) as bot:
+        bot.run(2, STEP)
+        [part] = [o for trade in bot.trades() for o in trade.orders if o.ft_order_side == "sell"]
+        assert (part.funding_fee < 0) == (hours > 0)
+        bot.bot.strategy.leave = True
+        leave(bot, venue)
+        bot.run(14, STEP)
+        [trade] = bot.trades()
+        charged = [i.amount for i in venue.account.incomes if i.kind == "FUNDING_FEE"]
+        assert len(charged) == 6
+        assert trade.funding_fees == pytest.approx(float(sum(charged)))
+        assert not [each for each in differences([trade], venue) if "profit" in each]
 
 
 def be_stopped_out(bot, venue) -> None:

@@ -212,6 +212,27 @@ def test_an_exit_cancels_them_first_and_sells_the_rest(share):
         assert (unequal(bot, venue), breaches(venue)) == ([], [])
 
 
+@pytest.mark.parametrize("filled", [False, True])
+def test_an_addition_does_not_outlive_a_trade_that_its_targets_close(filled):
+    with held(STILL) as (bot, venue):
+        strategy = bot.bot.strategy
+        strategy.custom_entry_price = lambda *_, **__: 49_500.0
+        strategy.adjust_trade_position = lambda *_, **__: 300.0
+        bot.run(1, STEP)
+        del strategy.adjust_trade_position
+        addition = max(venue.account.orders.values(), key=lambda order: order.id)
+        assert (addition.is_open, addition.reduce_only) == (True, False)
+        for order in [addition] * filled + targets(venue):
+            fill(venue, order, order.quantity)
+        bot.run(3, STEP)
+        (trade,) = bot.trades()
+        assert not addition.is_open
+        assert venue.amount == addition.executed
+        assert trade.is_open == filled
+        assert sum(stop.quantity for stop in live_stops(venue)) == venue.amount
+        assert unequal(bot, venue) == []
+
+
 def test_a_part_that_the_target_has_sold_is_not_sold_again():
     """The bot has decided on it before it could know."""
     with held(STILL) as (bot, venue):

@@ -1,8 +1,9 @@
 """Corrects what Freqtrade books wrongly in live mode, in Freqtrade's own database.
 
 Funding: a trade closed by its stop at the exchange is booked without the funding charged since its
-last order. Commission: an order with several fills is booked at the unweighted mean of their rates,
-and several orders of a trade at the rate of the first one (see `commissions`).
+last order, and a fill that is booked late has that of another time. Commission: an order with
+several fills is booked at the unweighted mean of their rates, and several orders of a trade at the
+rate of the first one (see `commissions`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from perpkit.bot.live.commissions import (
     filled_orders,
     several,
 )
+from perpkit.bot.live.funding_charged import LISTED, Charged, charged_since, filled_at, sum_between
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.running_bot import message_of, running_bot
@@ -41,15 +43,14 @@ _AGAIN = MINUTE
 # or they belong to another account.
 _SHOWN = HOUR
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
-_INCOMES = 1000  # the exchange's limit per request
 
 
 class Booking:
     """Corrects closed trades; made in `bot_start` of a live bot, `step` is called every loop.
 
-    Empty columns mark what is still to be corrected, also for the next process: `funding_fee` of a
-    stop order for its funding, `ft_fee_base` of all orders for the commissions of their trade
-    (Freqtrade fills it for commissions in base currency only, which futures do not have).
+    An empty `ft_fee_base` of its orders marks a trade that is still to be corrected, also for the
+    next process (Freqtrade fills it for commissions in base currency only, which futures do not
+    have).
     """
 
     def __init__(self, dp: DataProvider) -> None:
@@ -58,6 +59,7 @@ class Booking:
         self._wait_until = _AT_ONCE
         # When to retry trades that failed; the key None stands for a failed search.
         self._again_at: dict[TradeKey | None, datetime] = {}
+        self._funded: set[TradeKey] = set()  # their commissions are not listed yet
         fills_of = self._exchange.get_trades_for_order
         replace(self._bot, "exchange.get_trades_for_order", one_fill(fills_of))
 
@@ -72,16 +74,14 @@ class Booking:
                 if trade is None:
                     return
                 key, pair = key_of(trade), trade.pair
-                first = min(_filled_at(order) for order in trade.orders if order.safe_filled)
+                first = min(filled_at(order) for order in trade.orders if order.safe_filled)
                 old = now - trade.close_date_utc > _SHOWN
-                stopped = any(map(_lacks_funding, trade.orders))
                 orders = filled_orders(trade)
-            if stopped:
-                charged = self._exchange._api.fetch_funding_history(
-                    pair, int(first.timestamp() * 1000), _INCOMES
-                )
-                self._correct(key, lambda trade: _book_funding(trade, charged))
+            if key not in self._funded:
+                self._book_all_funding(key, pair, max(first, now - LISTED), give_up=old)
+                self._funded.add(key)
             self._book_commissions(key, pair, orders, give_up=old)
+            self._funded.discard(key)
             self._again_at.pop(key, None)
         except Exception as error:
             if key not in self._again_at:
@@ -108,6 +108,18 @@ class Booking:
             return self._again_at.get(key_of(trade), _AT_ONCE)
 
         return min((t for t in trades if again_at(t) <= now), key=again_at, default=None)
+
+    def _book_all_funding(
+        self, key: TradeKey, pair: str, since: datetime, *, give_up: bool
+    ) -> None:
+        try:
+            charged = charged_since(self._exchange._api, pair, since)
+        except ccxt.ExchangeError as error:
+            if not give_up:
+                raise
+            logger.warning(f"{pair}: funding is left as Freqtrade booked it: {message_of(error)}")
+            return
+        self._correct(key, lambda trade: _book_funding(trade, charged, since))
 
     def _book_commissions(
         self, key: TradeKey, pair: str, orders: Sequence[FilledOrder], *, give_up: bool
@@ -144,18 +156,14 @@ class Booking:
                 )
 
 
-def _lacks_funding(order: Order) -> bool:
-    stopped = order.ft_order_side == "stoploss" and order.safe_filled > 0
-    return stopped and order.funding_fee is None
-
-
-def _book_funding(trade: Trade, charged: Sequence[dict[str, Any]]) -> str:
-    fills = sorted((o for o in trade.orders if o.safe_filled), key=_filled_at)
-    before = _filled_at(fills[0])
+def _book_funding(trade: Trade, charged: Charged, since: datetime) -> str:
+    """Gives each order what was charged since the one before, as far back as the list goes."""
+    fills = sorted((o for o in trade.orders if o.safe_filled), key=filled_at)
+    before = filled_at(fills[0])
     for order in fills:
-        at = _filled_at(order)
-        if _lacks_funding(order):
-            order.funding_fee = _sum(charged, before, at)
+        at = filled_at(order)
+        if order.funding_fee is None or before >= since:
+            order.funding_fee = sum_between(charged, before, at)
         before = at
     return "funding"
 
@@ -177,15 +185,6 @@ def _book_commission(
         trade.fee_close, trade.fee_close_cost = exits.rate, exits.cost
         trade.fee_close_currency = settled
     return "commission"
-
-
-def _sum(charged: Sequence[dict[str, Any]], since: datetime, until: datetime) -> float:
-    start, end = since.timestamp() * 1000, until.timestamp() * 1000
-    return float(sum(fee["amount"] for fee in charged if start < fee["timestamp"] <= end))
-
-
-def _filled_at(order: Order) -> datetime:
-    return order.order_filled_utc or order.order_date_utc
 
 
 Fills = list[dict[str, Any]]

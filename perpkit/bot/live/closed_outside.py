@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import ccxt
 from freqtrade.enums import ExitType
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.funding_charged import charged_since, sum_between
 from perpkit.bot.live.held import DUST
-from perpkit.bot.live.stored_orders import amount_of_orders, stored_order
+from perpkit.bot.live.stored_orders import stored_order
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.record.whose import Whose
 
@@ -106,7 +108,6 @@ class ClosedOutside:
         taken = explain(missing, [self._closing(trade, order) for order in orders.values()])
         if not taken:
             return missing
-        self._set_funding_fees(trade)
         for number, part in taken.items():
             self._book(trade, orders[number], part)
         self._finish(trade, amount, [orders[number] for number in taken])
@@ -123,7 +124,6 @@ class ClosedOutside:
         part = explain(trade.amount, [self._closing(trade, order)]).get(str(order["id"]))
         if part is None:
             return
-        self._set_funding_fees(trade)
         trade.exit_reason, trade.close_rate_requested = reason, order.get("price")
         self._book(trade, order, part)
         stored = trade.select_order_by_order_id(str(order["id"]))
@@ -132,12 +132,15 @@ class ClosedOutside:
             Trade.commit()
         self._bot._notify_exit(trade, "limit", fill=True, sub_trade=trade.is_open, order=stored)
 
-    def _set_funding_fees(self, trade: Trade) -> None:
-        trade.set_funding_fees(
-            self._exchange.get_funding_fees(
-                trade.pair, trade.amount, trade.is_short, trade.date_last_filled_utc
-            )
-        )
+    def _set_funding_fees(self, trade: Trade, until: datetime) -> None:
+        """Sets what was charged until a fill; `Booking` corrects it if there is no answer."""
+        since = trade.date_last_filled_utc
+        try:
+            charged = charged_since(self._exchange._api, trade.pair, since)
+        except ccxt.BaseError as error:
+            logger.warning(f"The funding of {trade.pair} is not known: {message_of(error)}")
+            return
+        trade.set_funding_fees(sum_between(charged, since, until))
 
     def _stops(self, trade: Trade, missing: float, children: dict[str, _Parent]) -> float:
         """Books triggered stops of this bot, which belong to the trade even if it does not know
@@ -222,15 +225,14 @@ class ClosedOutside:
         if order["status"] == "open" or filled < order["filled"] - DUST:
             booked_order |= {"amount": filled, "filled": filled}
             booked_order |= {"remaining": 0.0, "status": "closed", "cost": filled * price}
+        at = datetime.fromtimestamp(_filled_at(order) / 1000, UTC)
+        self._set_funding_fees(trade, at)  # before the order is the last that has filled
         if stored is None:
             stored = Order.parse_from_ccxt_object(booked_order, trade.pair, trade.exit_side)
             stored.ft_order_tag = self._reason(order)
             trade.orders.append(stored)
-        stored.order_filled_date = datetime.fromtimestamp(_filled_at(order) / 1000, UTC)
+        stored.order_filled_date = at
         self._bot.update_trade_state(trade, number, booked_order, send_msg=False)
-        if trade.is_open and amount_of_orders(trade) <= DUST:
-            trade.close(price)
-            self._bot.cancel_stoploss_on_exchange(trade)
         Trade.commit()
 
     def _fee(self, trade: Trade, order: CcxtOrder, share: float) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 from freqtrade.exceptions import DependencyException
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.closing_fills import ClosingFills
 from perpkit.bot.live.later_balance import LaterBalance
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_policy import StopPolicy
@@ -24,11 +25,13 @@ class Fills:
     """Wraps how Freqtrade handles entries and fills; made once for a running live bot.
 
     :param stops: called after each fill
+    :param closing: knows whether an exit is booked next, so that stops wait for it
     """
 
-    def __init__(self, bot: Any, stops: StopPolicy, trying: Trying) -> None:
+    def __init__(self, bot: Any, stops: StopPolicy, closing: ClosingFills, trying: Trying) -> None:
         self._bot = bot
         self._stops = stops
+        self._closing = closing
         self._trying = trying
         self._balance = LaterBalance(bot)
         self._execute_entry = replace(bot, "bot.execute_entry", self.execute_entry)
@@ -57,7 +60,7 @@ class Fills:
                 )
                 if entered and trade.is_open:
                     self._set_stop(trade)
-            if entered and trade.has_open_position:
+            if entered and trade.has_open_position and not self._closing.under_way:
                 self._stops.protect(trade)
         return trade
 

@@ -200,8 +200,9 @@ class MarketExits:
         if kept is None or key in self._rests or kept.pop("opened") != key.opened.isoformat():
             return
         rest = _Rest(**kept)
-        # Parts may have been sent, and filled, since the state was stored.
-        on_the_way = sum(o.safe_remaining for o in trade.open_orders if _leaves(o, trade))
+        # Parts may have been sent since the state was stored; what open orders have filled is
+        # still in the trade's amount.
+        on_the_way = sum(o.safe_amount for o in trade.open_orders if _leaves(o, trade))
         rest.amount = whole_steps(max(trade.amount - on_the_way - rest.stays, 0.0), trade)
         self._rests[key] = rest
 

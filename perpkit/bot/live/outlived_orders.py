@@ -8,6 +8,7 @@ from typing import Any
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live.closing_fills import ClosingFills
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.trying import Trying
@@ -19,24 +20,35 @@ logger = logging.getLogger(__name__)
 class OutlivedOrders:
     """Cancels such orders; made once for a running live bot."""
 
-    def __init__(self, bot: Any, stop_orders: StopOrders, trying: Trying) -> None:
+    def __init__(
+        self, bot: Any, stop_orders: StopOrders, closing: ClosingFills, trying: Trying
+    ) -> None:
         self._bot = bot
         self._stop_orders = stop_orders
+        self._closing = closing
         self._trying = trying
         self._without_trade: set[str] = set()  # reported orders
         self._handle_cancel = replace(bot, "bot.handle_cancel_order", self.handle_cancel_order)
 
     def cancel(self) -> None:
-        """Cancels stops that are open in the database although their trade is closed."""
+        """Cancels stops and entries that are open in the database although their trade is closed.
+
+        An entry that has filled makes its trade open again.
+        """
         with self._bot._exit_lock:
             for order in Order.get_open_orders():
-                what = f"Cancelling the stop {order.order_id} of a closed trade in {order.ft_pair}"
+                what = f"Cancelling order {order.order_id} of a closed trade in {order.ft_pair}"
                 with self._trying(what):
-                    if order.trade is None:
+                    trade = order.trade
+                    if trade is None:
                         self._warn_without_trade(order)
-                    elif order.ft_order_side == "stoploss" and not order.trade.is_open:
+                    elif trade.is_open:
+                        continue
+                    elif order.ft_order_side == "stoploss":
                         self._stop_orders.cancel(order)
                         logger.info(f"{what}: done.")
+                    elif order.ft_order_side == trade.entry_side:
+                        self._closing.end(trade, order)
 
     def _warn_without_trade(self, order: Order) -> None:
         if order.order_id in self._without_trade:

@@ -30,7 +30,6 @@ from perpkit.bot.live.stops_compared import StopsCompared
 from perpkit.bot.live.stored_orders import is_stored, open_trade
 from perpkit.bot.live.target_orders import TargetOrders
 from perpkit.bot.live.trying import FailingStep, Trying
-from perpkit.bot.live.unbooked_fills import UnbookedFills
 from perpkit.bot.running_bot import message_of, warn
 from perpkit.durations import MINUTE
 from perpkit.record.journal import JournalError
@@ -74,7 +73,6 @@ class Reconciliation:
         self._closed = closed
         self._targets = targets
         self._stops = StopsCompared(bot, closed)
-        self._unbooked = UnbookedFills(bot, closed)
         self._others = OtherInstance(bot, is_stored)
         self._differ: dict[str, Difference] | None = None
         self._compared_at: datetime | None = None
@@ -129,7 +127,7 @@ class Reconciliation:
 
     def failing(self, now: datetime) -> list[FailingStep]:
         """Returns the steps that currently fail."""
-        parts = (self._trying, self._unbooked.trying, self._stops.trying, self._handed_over.trying)
+        parts = (self._trying, self._stops.trying, self._handed_over.trying)
         return [each for part in parts for each in part.failing(now)]
 
     def compare(self, now: datetime) -> None:
@@ -142,7 +140,6 @@ class Reconciliation:
             self._check_resting(seen)
             with self._trying("Cancelling targets that are not known"):
                 self._targets.end_unknown(seen)
-            self._unbooked.book()
             self._stops.compare(seen, self._open_in_the_journal())
             self._handed_over.update(seen)
             trades = Trade.get_open_trades()

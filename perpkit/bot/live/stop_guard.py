@@ -21,6 +21,7 @@ from freqtrade.persistence import Trade
 from perpkit.bot.live.absent import Absent
 from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.live.closed_outside import ClosedOutside
+from perpkit.bot.live.closing_fills import ClosingFills
 from perpkit.bot.live.ended_contracts import EndedContracts
 from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.fills import Fills
@@ -38,10 +39,12 @@ from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.settlement import Settlement
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stop_policy import StopPolicy
+from perpkit.bot.live.stops_at_start import StopsAtStart
 from perpkit.bot.live.stored_orders import is_stored
 from perpkit.bot.live.target_keeper import TargetKeeper
 from perpkit.bot.live.target_orders import TargetOrders
 from perpkit.bot.live.trying import FailingStep, Trying
+from perpkit.bot.live.unbooked_fills import UnbookedFills
 from perpkit.bot.live.wanted_targets import WantedTargets
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import message_of, running_bot
@@ -93,6 +96,7 @@ class StopGuard:
         targets = TargetOrders(self._bot, self._sent, closed)
         self._reconciliation = self._make_reconciliation(closed, targets, rule.stop_after_delete)
         self._trying = Trying()  # the cycle must continue
+        self._unbooked = UnbookedFills(self._bot, closed, self._trying)
         self._targets = TargetKeeper(
             self._bot,
             targets,
@@ -111,10 +115,12 @@ class StopGuard:
             max_unprotected_seconds,
             self._trying,
         )
-        self._fills = Fills(self._bot, self._stops, self._trying)
-        self._outlived = OutlivedOrders(self._bot, self._stop_orders, self._trying)
+        closing = ClosingFills(self._bot, self._trying)
+        self._fills = Fills(self._bot, self._stops, closing, self._trying)
+        self._outlived = OutlivedOrders(self._bot, self._stop_orders, closing, self._trying)
         self._compared_at: datetime | None = None
         self._ended_at: datetime | None = None
+        StopsAtStart(self._bot, closed, self._trying)
         self._failed = FailedCycles(self._bot)
         self._take_over()
 
@@ -248,6 +254,7 @@ class StopGuard:
                     self._entries.end_unseen(trade)
             with self._fills.balance_later():
                 self._settlement.run()
+                self._unbooked.book()
                 self._targets.book()
         # A position with a stop at the exchange needs no other, and a closed one needs none.
         if self._is_out_of_sight(now) or self._absent.is_waiting:

@@ -6,6 +6,7 @@ from secrets import token_hex
 
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import KeyValueStore, Order, Trade
+from freqtrade.util import FtPrecise
 from sqlalchemy import select
 
 from perpkit.bot.live.held import DUST
@@ -40,7 +41,8 @@ def closes(trade: Trade, intent: Intent) -> bool:
 def lacks_fill(trade: Trade, order: Order) -> bool:
     """Whether the trade may still be as it was before this closed order had filled.
 
-    For an entry the amount does not show it: Freqtrade creates the trade with the order's amount.
+    For an entry the amount does not show it: Freqtrade has it when it stores an order that filled
+    at once, and sets the stop that follows the fill later.
     """
     if order.ft_order_side == "stoploss" or not order.safe_filled or trade.has_open_orders:
         return False
@@ -48,23 +50,32 @@ def lacks_fill(trade: Trade, order: Order) -> bool:
 
 
 def unbooked_fill(trade: Trade) -> Order | None:
-    """Returns the newest closed order if the trade's amount does not match its orders.
-
-    A trade whose first entry is still open has the amount of that entry already.
-    """
-    if any(order.ft_order_side == trade.entry_side for order in trade.open_orders):
-        return None
+    """Returns the newest closed order if the trade's amount does not match its orders."""
     over = [order for order in trade.orders if order.safe_filled and not order.ft_is_open]
     if not over or _is_of_its_orders(trade):
         return None
     return max(over, key=lambda order: (order.order_filled_utc or order.order_date_utc, order.id))
 
 
-def amount_of_orders(trade: Trade) -> float:
+def amount_of_orders(trade: Trade, without: Order | None = None) -> float:
     """Returns the amount that the closed orders of the trade have left open."""
-    over = (order for order in trade.orders if order.safe_filled and not order.ft_is_open)
-    bought = {trade.entry_side: 1}
-    return float(sum(bought.get(o.ft_order_side, -1) * o.safe_filled for o in over))
+    over = (o for o in trade.orders if o.safe_filled and not o.ft_is_open and o is not without)
+    amount = FtPrecise(0.0)  # exact, because Freqtrade cuts amounts to the step
+    for order in over:
+        filled = FtPrecise(order.safe_filled)
+        amount = amount + filled if order.ft_order_side == trade.entry_side else amount - filled
+    return float(amount)
+
+
+def set_amount_before(trade: Trade, order: Order, filled: float) -> None:
+    """Sets a trade's amount to what it was before an exit or a stop had filled so much of it.
+
+    Freqtrade closes a trade by a fill of exactly its amount, which is out of date if other fills
+    were stored and not applied, or if a part of this one was booked before.
+    """
+    amount = amount_of_orders(trade, without=order)
+    trade.amount = filled if amount - filled <= DUST else amount
+    trade.recalc_open_trade_value()
 
 
 def _is_of_its_orders(trade: Trade) -> bool:

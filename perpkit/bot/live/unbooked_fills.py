@@ -12,8 +12,7 @@ from typing import Any
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.closed_outside import ClosedOutside
-from perpkit.bot.live.held import DUST
-from perpkit.bot.live.stored_orders import amount_of_orders, unbooked_fill
+from perpkit.bot.live.stored_orders import unbooked_fill
 from perpkit.bot.live.trying import Trying
 
 logger = logging.getLogger(__name__)
@@ -25,16 +24,16 @@ class UnbookedFills:
     :param closed: books stops that have triggered
     """
 
-    def __init__(self, bot: Any, closed: ClosedOutside) -> None:
+    def __init__(self, bot: Any, closed: ClosedOutside, trying: Trying) -> None:
         self._bot = bot
         self._closed = closed
         self._booked: set[str] = set()
-        self.trying = Trying()
+        self._trying = trying
 
     def book(self) -> None:
         """Books the fills of all open trades. Makes no request without any; never raises."""
         for trade in Trade.get_open_trades():
-            with self.trying(f"Booking fills of {trade.pair}"):
+            with self._trying(f"Booking fills of {trade.pair}"):
                 self._book(trade)
 
     def _book(self, trade: Trade) -> None:
@@ -47,16 +46,13 @@ class UnbookedFills:
             else:
                 found = order.to_ccxt_object()
             self._booked.add(number)
-            if amount_of_orders(trade) <= DUST:
-                # Freqtrade closes a trade by a fill of its whole amount, and it still has that of
-                # other fills that were not applied.
-                trade.amount = order.safe_filled
-                trade.recalc_open_trade_value()
             logger.warning(f"{trade.pair}: the fill of order {number} is booked.")
             if order.ft_order_side == "stoploss":
                 self._closed.book_stop(trade, number, found)
             else:
                 # A message about an entry would also cancel the stop.
                 notify = order.ft_order_side == trade.exit_side
+                if notify:  # the trade may still have that of an earlier part
+                    trade.exit_reason = order.ft_order_tag or trade.exit_reason
                 self._bot.update_trade_state(trade, number, found, send_msg=notify)
             Trade.commit()

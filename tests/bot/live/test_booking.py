@@ -19,7 +19,7 @@ from tests.factories import START
 HOUR = timedelta(hours=1)
 CLOSED = START + 20 * HOUR
 FUNDING = [  # at 8 and 16 hours after the entry, and after the exit
-    {"timestamp": int((START + hours * HOUR).timestamp() * 1000), "amount": -0.25}
+    {"id": hours, "timestamp": int((START + hours * HOUR).timestamp() * 1000), "amount": -0.25}
     for hours in (8, 16, 24)
 ]
 
@@ -145,15 +145,48 @@ def test_only_what_was_charged_since_the_last_order_is_missing(booking):
     trade.recalc_trade_from_orders()
     close(trade)
     booking.step(CLOSED + HOUR)
-    assert [order.funding_fee for order in trade.orders] == [None, -0.25, -0.25]
+    assert [order.funding_fee for order in trade.orders] == [0.0, -0.25, -0.25]
     assert trade.funding_fees == -0.5
+
+
+@pytest.mark.parametrize("side", ["stoploss", "sell"])
+@pytest.mark.parametrize("part", [-0.5, 0.0, None])  # booked late, at a restart, not at all
+@pytest.mark.parametrize("rest", [-0.5, -0.25, 0.0, None])
+def test_every_fill_has_what_was_charged_before_it(booking, side, part, rest):
+    trade = factories.trade(amount=0.02)
+    trade.orders.append(filled(trade, "sell", 31_000.0, 0.01, START + 10 * HOUR, funding_fee=part))
+    trade.recalc_trade_from_orders()
+    close(trade, side, funding_fee=rest)
+    booking.step(CLOSED + HOUR)
+    assert [order.funding_fee for order in trade.orders] == [0.0, -0.25, -0.25]
+    assert trade.funding_fees == -0.5
+
+
+def test_what_the_exchange_no_longer_lists_stays(booking, exchange):
+    opened = START - timedelta(days=100)
+    trade = factories.trade(opened=opened, amount=0.01)
+    for days, paid in ((50, -3.0), (100, -9.0)):
+        at = opened + timedelta(days=days)
+        trade.orders.append(filled(trade, "buy", 30_000.0, 0.01, at, funding_fee=paid))
+    trade.recalc_trade_from_orders()
+    close(trade)
+    booking.step(CLOSED + HOUR)
+    assert [order.funding_fee for order in trade.orders] == [0.0, -3.0, 0.0, -0.5]
+
+
+def test_funding_that_is_never_shown_is_given_up(booking, exchange, caplog):
+    trade = close(factories.trade(), "sell", funding_fee=-0.1)
+    exchange.error = ccxt.BadSymbol("-1121")
+    for minutes in (2, 61, 62, 63):
+        booking.step(CLOSED + timedelta(minutes=minutes))
+    assert [order.funding_fee for order in trade.orders] == [None, -0.1]
+    assert len([m for m in caplog.messages if "is left as Freqtrade booked it" in m]) == 1
+    assert [order.ft_fee_base for order in trade.orders] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
     ("side", "fields", "after"),
     [
-        ("sell", {"funding_fee": -0.5}, HOUR),  # an exit of Freqtrade's own
-        ("stoploss", {"funding_fee": 0.0}, HOUR),  # corrected before, to nothing
         ("stoploss", {}, timedelta(seconds=59)),  # the settlement may not be in the books yet
         ("stoploss", {}, timedelta(days=8)),
     ],
@@ -241,9 +274,9 @@ def test_a_trade_that_always_fails_does_not_keep_others_from_theirs(booking, exc
 def sold_twice(side: str = "stoploss") -> Trade:
     """Half is sold at 31,000, the rest at 29,000."""
     trade = factories.trade(amount=0.02)
-    trade.orders.append(filled(trade, "sell", 31_000.0, 0.01, START + 10 * HOUR, funding_fee=0.0))
+    trade.orders.append(filled(trade, "sell", 31_000.0, 0.01, START + 10 * HOUR, funding_fee=-0.25))
     trade.recalc_trade_from_orders()
-    return close(trade, side)
+    return close(trade, side, funding_fee=None if side == "stoploss" else -0.25)
 
 
 def fills_of(trade: Trade, *costs: float) -> list[dict]:
@@ -263,7 +296,7 @@ def fills_of(trade: Trade, *costs: float) -> list[dict]:
 @pytest.mark.parametrize("side", ["stoploss", "sell"])
 def test_what_several_exits_have_cost_is_booked_once(booking, exchange, side):
     trade = sold_twice(side)
-    before = trade.close_profit_abs + trade.fee_close * 600
+    before = trade.close_profit_abs - trade.funding_fees + trade.fee_close * 600
     exchange.fills = fills_of(trade, 0.062, 0.145)
     for minutes in range(1, 4):
         booking.step(CLOSED + timedelta(minutes=minutes))
@@ -285,7 +318,7 @@ def test_funding_does_not_wait_for_a_commission(booking, exchange, caplog):
     fee = trade.fee_close
     for minutes in range(1, 4):
         booking.step(CLOSED + timedelta(minutes=minutes))
-    assert (trade.funding_fees, trade.fee_close) == (-0.25, fee)
+    assert (trade.funding_fees, trade.fee_close) == (-0.5, fee)
     assert (len(exchange.asked), exchange.fills_asked) == (1, 3)
     exchange.fills = fills_of(trade, 0.062, 0.145)
     booking.step(CLOSED + timedelta(minutes=4))

@@ -131,6 +131,9 @@ class Bot:
         self.wallets.update()
         return True
 
+    def update_trade_state(self, trade, order_id, action_order=None, **how):
+        self._do(f"book {order_id}")
+
     def _update_trade_after_fill(self, trade, order, send_msg):
         self._do("after_fill")
         self.wallets.update()
@@ -541,6 +544,28 @@ def test_a_fill_is_dealt_with_to_its_end(bot, guard, fails):
     with bot._exit_lock:
         assert bot._update_trade_after_fill(trade, trade.orders[0], True) is trade
     assert bot.done[:2] == ["after_fill", "stop"]
+
+
+def test_no_stop_is_placed_before_an_exit_is_booked(bot, guard):
+    """What the entry has added is sold by it, at least in part."""
+    trade = position()
+    guard._fills._closing.under_way = True
+    with bot._exit_lock:
+        bot._update_trade_after_fill(trade, trade.orders[0], True)
+    assert "stop" not in bot.done
+    guard._fills._closing.under_way = False
+    assert "stop" in around(bot)
+
+
+def test_a_stored_fill_is_booked_at_once(bot, guard):
+    """It waits neither for the next comparison with the exchange nor for one that succeeds."""
+    trade = position(stop=0.01)
+    around(bot)
+    open_order(trade, trade.exit_side, "market")
+    trade.orders[-1].update_from_ccxt_object({"id": "open", "status": "closed", "filled": 0.004})
+    Trade.commit()
+    bot.fails["positions"] = OUTAGE
+    assert around(bot)[0] == "book open"
 
 
 def test_the_stop_of_the_strategy_is_set_when_freqtrade_could_not(bot, guard):

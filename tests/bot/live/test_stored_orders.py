@@ -40,7 +40,8 @@ def add(trade: Trade, number: str, side: str, filled: float, is_open: bool = Fal
         (0.01, [("1", "exit", 0.006, False)], "1"),
         (0.01, [("1", "exit", 0.006, True)], None),  # it waits, and fills
         (0.01, [("1", "entry", 0.006, False)], "1"),
-        (0.01, [("1", "entry", 0.006, True), ("2", "exit", 0.001, False)], None),
+        (0.01, [("1", "entry", 0.006, True), ("2", "exit", 0.001, False)], "2"),
+        (0.01, [("1", "entry", 0.006, True)], None),  # it counts when it has ended
     ],
 )
 def test_the_fill_that_a_trade_lacks(trade_database, is_short, amount, orders, unbooked):

@@ -6,7 +6,11 @@ import pytest
 from freqtrade.persistence import Order, Trade
 
 from perpkit.bot.live.closed_outside import ClosedOutside
+from perpkit.bot.live.closing_fills import ClosingFills
+from perpkit.bot.live.stored_orders import stored_order
+from perpkit.bot.live.trying import Trying
 from perpkit.bot.live.unbooked_fills import UnbookedFills
+from perpkit.bot.positions.trade_lock import TradeLock
 from tests import factories
 from tests.factories import START
 
@@ -18,10 +22,12 @@ class Bot:
 
     def __init__(self) -> None:
         self.exchange = self
+        self._exit_lock = TradeLock()
         self.said: list[tuple[str, float, float]] = []
 
     def fetch_stoploss_order(self, number, pair):
-        return {"id": number, "status": "closed", "symbol": pair}
+        order = stored_order(pair, number)
+        return {"id": number, "status": "closed", "symbol": pair, "filled": order.filled}
 
     def update_trade_state(self, trade, number, found, *, stoploss_order=False, send_msg=True):
         order = trade.select_order_by_order_id(number)
@@ -37,6 +43,14 @@ class Bot:
     def handle_protections(self, *_): ...
 
 
+def book() -> Bot:
+    bot = Bot()
+    ClosingFills(bot, Trying())
+    with bot._exit_lock:
+        UnbookedFills(bot, ClosedOutside(bot, lambda *_: None), Trying()).book()
+    return bot
+
+
 def fill(trade: Trade, number: str, side: str, amount: float) -> None:
     trade.orders.append(
         Order(
@@ -46,6 +60,19 @@ def fill(trade: Trade, number: str, side: str, amount: float) -> None:
             status="closed",
         )
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+@pytest.mark.parametrize(("tag", "reason"), [("roi", "roi"), (None, "scale_out")])
+def test_the_reason_of_an_exit_is_that_of_its_order(trade_database, is_short, tag, reason):
+    """The trade has the reason of a part that was sold before."""
+    trade = factories.trade(is_short=is_short)
+    trade.amount_precision, trade.precision_mode, trade.contract_size = 0.001, 4, 1.0
+    trade.exit_reason = "scale_out"
+    fill(trade, "1", trade.exit_side, 0.01)
+    trade.orders[-1].ft_order_tag = tag
+    book()
+    assert (trade.is_open, trade.exit_reason) == (False, reason)
 
 
 @pytest.mark.parametrize("is_short", [False, True])
@@ -69,8 +96,7 @@ def test_fills_that_were_stored_together(trade_database, is_short, booked, fills
     trade.amount = booked
     trade.recalc_open_trade_value()
     Trade.commit()
-    bot = Bot()
-    UnbookedFills(bot, ClosedOutside(bot, lambda *_: None)).book()
+    bot = book()
     assert trade.is_open == bool(left)
     if left:
         assert trade.amount == pytest.approx(left)

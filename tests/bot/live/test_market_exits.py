@@ -1,0 +1,52 @@
+"""What is left of a split exit after a restart. How it is split: tests/integration."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from freqtrade.persistence import Order, Trade
+
+from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.positions.trade_lock import TradeLock
+from perpkit.bot.positions.trades import key_of
+from tests import factories
+from tests.factories import START
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+@pytest.mark.parametrize(
+    ("amount", "filled", "is_open", "left"),
+    [
+        (0.010, 0.000, True, 0.003),
+        (0.010, 0.002, True, 0.003),  # its fills are in the trade's amount until it has ended
+        (0.005, 0.005, False, 0.003),
+    ],
+)
+def test_the_rest_of_an_exit(trade_database, is_short, amount, filled, is_open, left):
+    """8 of 10 are sold, 5 of them by the first order."""
+    trade = factories.trade(is_short=is_short, amount=0.010)
+    trade.amount_precision, trade.precision_mode, trade.contract_size = 0.001, 4, 1.0
+    trade.amount = amount
+    trade.orders.append(
+        Order(
+            order_id="1", ft_pair=trade.pair, ft_order_side=trade.exit_side, ft_amount=0.005,
+            ft_price=1.0, ft_is_open=is_open, side=trade.exit_side, order_type="limit",
+            amount=0.005, filled=filled, remaining=0.005 - filled, order_date=START,
+            status="open" if is_open else "closed",
+        )
+    )  # fmt: skip
+    Trade.commit()
+    key = key_of(trade)
+    kept = {"opened": key.opened.isoformat(), "amount": 0.003, "limit": 1.0, "tag": "scale_out"}
+    intents = SimpleNamespace(
+        find=lambda *_: None,
+        kept=lambda _: {str(key.id): {**kept, "of_a_part": True, "stays": 0.002}},
+    )
+    functions = {"create_order": print, "execute_trade_exit": print}
+    bot = SimpleNamespace(exchange=SimpleNamespace(**functions), **functions)
+    bot._exit_lock = TradeLock()
+    exits = MarketExits(bot, intents)
+    exits.leaves(trade)
+    # With the last order closed and booked, 2 are to stay of 5.
+    assert exits._rests[key].amount == pytest.approx(left)
