@@ -13,13 +13,10 @@ from decimal import Decimal
 
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.contracts import ZERO
-from perpkit.ops.stop.fills import OwnFills, UnknownError
+from perpkit.ops.stop.fills import OwnFills
 from perpkit.ops.stop.ours import BotsFiles, Claim
 from perpkit.ops.stop.sent_closings import ARRIVES_WITHIN
 from perpkit.record.order_ids import nonce_of_stop, tag_of_stop
-
-# How many times they are requested before the run continues without them.
-_TRIES = 4
 
 
 class EarlierRuns:
@@ -34,8 +31,6 @@ class EarlierRuns:
         self._log = log
         self._nonce = nonce
         self._known: dict[str, Decimal] = {}
-        self._tries: dict[str, int] = {}
-        self.notes: list[str] = []
 
     def may_arrive(self) -> bool:
         """Whether another run has just written to its log, so that its orders may still arrive."""
@@ -56,14 +51,7 @@ class EarlierRuns:
         """
         if symbol in self._known:
             return self._known[symbol]
-        try:
-            found = self._ask(claim, symbol, side)
-        except UnknownError as error:
-            self._tries[symbol] = self._tries.get(symbol, 0) + 1
-            if self._tries[symbol] < _TRIES:
-                raise
-            self.notes.append(f"{claim.pair}: what earlier runs have closed is not known: {error}")
-            found = ZERO
+        found = self._ask(claim, symbol, side)
         if not self.may_arrive():
             self._known[symbol] = found
         return found

@@ -152,6 +152,8 @@ class Flattening:
             own.symbols(self._files.handed_over()),
             set() if parts is None else self._missing(seen, parts),
         )
+        for symbol, why in picture.unknown.items():
+            self._log.write("look", f"{self._pair(symbol)}: what is the bot's is not known: {why}")
         if self._picture is None:
             self._say(picture)
         self._picture = picture
@@ -204,7 +206,8 @@ class Flattening:
 
     def _act(self, picture: Picture, closes: Closes) -> bool:
         """Sends what is to be done; returns whether all of it was sent and carried out."""
-        well = not (picture.missing or picture.awaited)  # wait for the next snapshot
+        # What is missing, awaited or not known, the next snapshot may show.
+        well = not (picture.missing or picture.awaited or picture.unknown)
         well = self._cancels.carry_out(picture.cancels_first) and well
         blocked, alone = picture.blocked, picture.alone
         for due in sorted(picture.dues, key=lambda d: closes.failures(d.held.symbol)):
@@ -219,7 +222,8 @@ class Flattening:
                 well = self._close_shared(due, picture, closes) and well
         if not self._requests.has_to_wait:
             well = self._cancels.carry_out(picture.cancels_last) and well
-        if picture.dues and closes.hopeless(picture.dues, _HOPELESS_SECONDS):
+        ends = picture.dues and not picture.unknown
+        if ends and closes.hopeless(picture.dues, _HOPELESS_SECONDS):
             raise GaveUpError("what is left cannot be closed at the exchange")
         return well
 
@@ -231,7 +235,7 @@ class Flattening:
         left = held.amount - due.amount.copy_sign(held.amount)
         if not self._looks.is_held(held, left):
             return False  # the next snapshot shows more
-        if not picture.files_complete:
+        if not picture.files_complete or held.symbol in picture.unknown:
             return True  # what is left may be the bot's as well
         stops = [o for o in picture.orders if o.protects and o.symbol == held.symbol]
         return self._cancels.carry_out(stops)

@@ -42,10 +42,13 @@ class OwnFills:
         """
         return self._ask("fapiPrivateGetOrder", {"symbol": symbol, **which})
 
-    def executed(self, symbol: str, order: Unsettled, seen: Seen) -> tuple[str | None, Decimal]:
+    def executed(
+        self, symbol: str, order: Unsettled, seen: Seen, *, ask: bool = True
+    ) -> tuple[str | None, Decimal]:
         """Returns the id of an order and its filled amount; the id is None if it does not exist.
 
-        :raises UnknownError: if the exchange does not answer
+        :param ask: whether a request may be sent for it
+        :raises UnknownError: if the exchange does not answer, or would have to be asked
         """
         key = symbol, order.order_id or order.client_id or ""
         if key in self._ended:
@@ -55,6 +58,8 @@ class OwnFills:
             rests = listing.executed(order.order_id)
             if rests is not None:
                 return order.order_id, rests
+        if not ask:
+            raise UnknownError("it was not asked for")
         found = self._conditional(symbol, order) if order.conditional else None
         if found is None and (order.order_id or not order.conditional):
             found = self._order(symbol, order)

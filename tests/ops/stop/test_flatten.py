@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from unittest import mock
 
 import pytest
+from freqtrade.persistence import Trade
 
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.venue.engine import NewOrder
@@ -229,6 +230,43 @@ def test_a_stop_that_fires_meanwhile_leaves_the_trader_his_part(bot, after_ms):
     assert bot.open_ids() == set()
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_after_a_stop_that_fires_beside_an_order_nothing_more_is_sold(bot, sign):
+    """Both have closed all of the bot's part: what is left is the trader's."""
+    bot.enter(BTC, sign * LONG)
+    bot.place(BTC, sign * Decimal("0.035"), client_id=f"{BY_HAND}part")
+    gap = {"symbol": "BTCUSDT", "parameters": {"change": sign * -0.12}}
+    said = bot.stop(client=after_the_first_order(bot, lambda: bot.fault(K.PRICE_GAP, **gap)))
+    assert len(posted(bot)) == 1
+    assert bot.held(BTC) == sign * Decimal("0.025")
+    assert said.flat
+    assert said.notes == (
+        f"{BTC}: 0.010 more than the bot's part was closed, as one of its stops has filled at the "
+        "same time",
+        f"{BTC}: 0.025 {'long' if sign > 0 else 'short'} is not the bot's, and is left alone",
+    )
+
+
+def filled(bot: DeadBot, order) -> None:
+    now = bot.exchange.catch_up(order.symbol)
+    bot.exchange.engine.fill_order(bot.account, order.id, order.quantity, now)
+
+
+def after_the_first_order(bot: DeadBot, act: Callable[[], object]):
+    """A client after whose first order something happens, before its answer is read."""
+    client, done = bot.client(), []
+    send = client.request
+
+    def request(path, api="public", method="GET", *args, **kwargs):
+        answer = send(path, api, method, *args, **kwargs)
+        if method == "POST" and not done:
+            done.append(act())
+        return answer
+
+    client.request = request
+    return client
+
+
 def test_an_addition_that_fills_meanwhile_is_closed(bot):
     trade = bot.enter(BTC, LONG)
     added = bot.add(trade, Decimal("0.02"))
@@ -325,6 +363,69 @@ def test_where_it_cannot_be_looked_up_the_traders_part_is_not_sold(bot):
     bot.fault(K.LATE_ORDERS, parameters={"ms": 4_000}, times=1)
     bot.fault(K.LATE_FILLS, parameters={"ms": 4_000}, times=1)
     assert bot.stop().flat
+    assert bot.held(BTC) == Decimal("0.015")
+
+
+LOOK_UP = "GET /fapi/v1/order"
+
+
+def test_what_is_certain_is_closed_while_fills_are_not_known(bot):
+    """The rest keeps its stop until they are known."""
+    filled(bot, bot.add(bot.enter(BTC, LONG), Decimal("0.005")))
+    bot.fault(K.SERVER_ERROR, 20, endpoint=LOOK_UP)
+    early: list[tuple[Decimal, int]] = []
+    bot.after(15, lambda: early.append((bot.held(BTC), len(bot.open_ids()))))
+    said = bot.stop()
+    assert early == [(Decimal("0.005"), 1)]
+    assert said.flat
+    assert (bot.held(), bot.open_ids()) == ({}, set())
+
+
+@pytest.mark.parametrize("beside", [Decimal("0.015"), None])
+def test_an_account_with_fills_that_stay_unknown_is_not_flat(bot, beside):
+    trade = bot.enter(BTC, LONG)
+    added = bot.add(trade, Decimal("0.005"))
+    filled(bot, added)
+    if beside:
+        bot.place(BTC, beside, client_id=f"{BY_HAND}part")
+    bot.fault(K.SERVER_ERROR, endpoint=LOOK_UP)
+    said = bot.stop(deadline=30)
+    assert not said.flat
+    assert bot.held(BTC) == Decimal("0.005") + (beside or 0)
+    assert len(bot.open_ids()) == 1  # the stop
+    [why] = [each for each in said.left if "is not known" in each]
+    assert why.startswith(f"{BTC}: what of it is the bot's is not known: order {added.id}: ")
+    assert said.requests < 120
+
+
+def test_what_the_files_know_of_an_entry_is_certain(bot):
+    order = bot.rest(BTC, LONG)
+    filled(bot, order)
+    stored = Trade.get_open_trades()[0].orders[0]
+    stored.filled = 0.004
+    Trade.commit()
+    bot.fault(K.SERVER_ERROR, endpoint=LOOK_UP)
+    assert not bot.stop(deadline=30).flat
+    assert bot.held(BTC) == Decimal("0.006")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_of_an_exit_that_may_have_filled_the_traders_part_is_not_sold(bot, known):
+    filled(bot, bot.take_profit(bot.enter(BTC, LONG)))
+    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
+    bot.fault(K.SERVER_ERROR, 20 if known else None, endpoint=LOOK_UP)
+    assert bot.stop(deadline=60).flat is known
+    assert bot.held(BTC) == Decimal("0.015")
+    assert len(bot.open_ids()) == (0 if known else 1)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_without_knowing_what_an_earlier_run_has_closed_nothing_is_sold(bot, known):
+    bot.enter(BTC, LONG)
+    bot.stop()
+    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
+    bot.fault(K.SERVER_ERROR, 20 if known else None, endpoint="GET /fapi/v1/allOrders")
+    assert bot.stop(deadline=60).flat is known
     assert bot.held(BTC) == Decimal("0.015")
 
 
