@@ -46,8 +46,7 @@ class Picture:
         """The positions to close now."""
         ours = None if self.parts is None else self.parts.amounts
         dues = (
-            due_of(held, ours, self.contracts.get(held.symbol))
-            for held in self.seen.held or ()
+            due_of(held, ours, self.contracts.get(held.symbol)) for held in self.seen.held or ()
         )
         return tuple(due for due in dues if due.amount)
 

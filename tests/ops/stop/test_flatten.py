@@ -6,15 +6,18 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from unittest import mock
 
 import pytest
-from freqtrade.persistence import Trade
 
 from perpkit.ops.stop.action_log import ActionLog
+from perpkit.ops.stop.ours import BotsFiles
+from perpkit.ops.stop.requests import Requests
+from perpkit.record.journal import Journal
+from perpkit.record.order_ids import tag_of_stop
 from perpkit.venue.engine import NewOrder
 from perpkit.venue.faults.faults import FaultKind as K
 from tests.bench.dead_bot import (
@@ -247,9 +250,18 @@ def test_after_a_stop_that_fires_beside_an_order_nothing_more_is_sold(bot, sign)
     )
 
 
-def filled(bot: DeadBot, order) -> None:
-    now = bot.exchange.catch_up(order.symbol)
-    bot.exchange.engine.fill_order(bot.account, order.id, order.quantity, now)
+def before_the_first(bot: DeadBot, wanted: str, act: Callable[[], object]):
+    """A client before whose first request of this method something happens."""
+    client, done = bot.client(), []
+    send = client.request
+
+    def request(path, api="public", method="GET", *args, **kwargs):
+        if method == wanted and not done:
+            done.append(act())
+        return send(path, api, method, *args, **kwargs)
+
+    client.request = request
+    return client
 
 
 def after_the_first_order(bot: DeadBot, act: Callable[[], object]):
@@ -363,69 +375,6 @@ def test_where_it_cannot_be_looked_up_the_traders_part_is_not_sold(bot):
     bot.fault(K.LATE_ORDERS, parameters={"ms": 4_000}, times=1)
     bot.fault(K.LATE_FILLS, parameters={"ms": 4_000}, times=1)
     assert bot.stop().flat
-    assert bot.held(BTC) == Decimal("0.015")
-
-
-LOOK_UP = "GET /fapi/v1/order"
-
-
-def test_what_is_certain_is_closed_while_fills_are_not_known(bot):
-    """The rest keeps its stop until they are known."""
-    filled(bot, bot.add(bot.enter(BTC, LONG), Decimal("0.005")))
-    bot.fault(K.SERVER_ERROR, 20, endpoint=LOOK_UP)
-    early: list[tuple[Decimal, int]] = []
-    bot.after(15, lambda: early.append((bot.held(BTC), len(bot.open_ids()))))
-    said = bot.stop()
-    assert early == [(Decimal("0.005"), 1)]
-    assert said.flat
-    assert (bot.held(), bot.open_ids()) == ({}, set())
-
-
-@pytest.mark.parametrize("beside", [Decimal("0.015"), None])
-def test_an_account_with_fills_that_stay_unknown_is_not_flat(bot, beside):
-    trade = bot.enter(BTC, LONG)
-    added = bot.add(trade, Decimal("0.005"))
-    filled(bot, added)
-    if beside:
-        bot.place(BTC, beside, client_id=f"{BY_HAND}part")
-    bot.fault(K.SERVER_ERROR, endpoint=LOOK_UP)
-    said = bot.stop(deadline=30)
-    assert not said.flat
-    assert bot.held(BTC) == Decimal("0.005") + (beside or 0)
-    assert len(bot.open_ids()) == 1  # the stop
-    [why] = [each for each in said.left if "is not known" in each]
-    assert why.startswith(f"{BTC}: what of it is the bot's is not known: order {added.id}: ")
-    assert said.requests < 120
-
-
-def test_what_the_files_know_of_an_entry_is_certain(bot):
-    order = bot.rest(BTC, LONG)
-    filled(bot, order)
-    stored = Trade.get_open_trades()[0].orders[0]
-    stored.filled = 0.004
-    Trade.commit()
-    bot.fault(K.SERVER_ERROR, endpoint=LOOK_UP)
-    assert not bot.stop(deadline=30).flat
-    assert bot.held(BTC) == Decimal("0.006")
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_of_an_exit_that_may_have_filled_the_traders_part_is_not_sold(bot, known):
-    filled(bot, bot.take_profit(bot.enter(BTC, LONG)))
-    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
-    bot.fault(K.SERVER_ERROR, 20 if known else None, endpoint=LOOK_UP)
-    assert bot.stop(deadline=60).flat is known
-    assert bot.held(BTC) == Decimal("0.015")
-    assert len(bot.open_ids()) == (0 if known else 1)
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_without_knowing_what_an_earlier_run_has_closed_nothing_is_sold(bot, known):
-    bot.enter(BTC, LONG)
-    bot.stop()
-    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
-    bot.fault(K.SERVER_ERROR, 20 if known else None, endpoint="GET /fapi/v1/allOrders")
-    assert bot.stop(deadline=60).flat is known
     assert bot.held(BTC) == Decimal("0.015")
 
 
@@ -577,6 +526,45 @@ def test_a_stop_stays_while_positions_cannot_be_seen(bot):
     assert bot.held() == {"BTCUSDT": LONG}
 
 
+DOWN = {"status": 502, "executed": "no"}
+
+
+def test_an_order_whose_cancel_was_lost_is_not_called_cancelled(bot):
+    """The exchange is down from then on, so no listing shows it either."""
+    order = bot.rest(ETH, Decimal("0.2"))
+    down = {"endpoint": "* *", "parameters": DOWN}
+    client = before_the_first(bot, "DELETE", lambda: bot.fault(K.SERVER_ERROR, **down))
+    said = bot.stop(client=client, deadline=30)
+    assert len(bot.open_ids()) == 1
+    assert (said.flat, said.cancelled) == (False, ())
+    assert any(f"{ETH}: entry order {order.id} may rest: " in each for each in said.left)
+
+
+def test_an_order_that_fills_before_its_cancel_is_not_called_cancelled(bot):
+    """The answer says nothing of it, and what is seen next is that it is not there."""
+    order = bot.rest(ETH, Decimal("0.2"))
+    bot.fault(K.SERVER_ERROR, endpoint="DELETE *", times=1, parameters=DOWN)
+    said = bot.stop(client=before_the_first(bot, "DELETE", lambda: bot.fill(order)))
+    assert said.flat
+    [gone] = said.cancelled[:1]
+    assert str(gone).endswith(
+        f"entry order {order.id} cancelled or filled: it is not there any more"
+    )
+
+
+def test_what_was_done_in_the_round_that_gives_up_is_not_left(bot):
+    bot.enter(BTC, LONG)
+    order = bot.rest(ETH, Decimal("0.2"))
+    banned = {"endpoint": "*", "parameters": {"retry_after_s": 3600}}
+    ban = after_the_first_order(bot, lambda: bot.fault(K.BANNED, **banned))
+    said = bot.stop(client=ban)
+    assert not said.flat
+    assert [each.order_id for each in said.cancelled] == [str(order.id)]
+    assert [each.amount for each in said.closed] == [0.01]
+    [stop] = [each for each in said.left if "conditional order" in each]
+    assert said.left == (stop,)  # no position, and no entry
+
+
 # With what is left of the bot's files
 
 
@@ -659,7 +647,8 @@ def test_a_run_that_is_killed_is_finished_by_the_next(bot, tmp_path, nth, arrive
     bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
     bot.place(SOL, Decimal(25), client_id=f"{BY_HAND}sol")
     log = ActionLog(tmp_path / "log" / "main.live.1.jsonl")
-    with pytest.raises(Killed):
+    # A process that is killed may not come to write down what it has closed.
+    with mock.patch.object(BotsFiles, "write_closings"), pytest.raises(Killed):
         bot.stop(client=killing(bot, nth, arrived), log=log)
     later = ActionLog(tmp_path / "log" / "main.live.2.jsonl")
     # The age of the first one's log is waited for.
@@ -667,6 +656,61 @@ def test_a_run_that_is_killed_is_finished_by_the_next(bot, tmp_path, nth, arrive
         assert bot.stop(log=later).flat
     assert bot.held() == {"BTCUSDT": Decimal("0.015"), "SOLUSDT": Decimal(25)}
     assert bot.open_ids() == set()
+    # Both runs' closings are there for the bot to book.
+    assert closings(bot) == filled_by_stops(bot)
+
+
+@pytest.mark.parametrize("nth", [2, 4])
+def test_a_run_that_is_interrupted_has_written_down_what_it_has_closed(bot, nth):
+    bot.enter(BTC, LONG)
+    bot.enter(SOL, AMOUNTS[SOL])
+    with pytest.raises(Killed):
+        bot.stop(client=killing(bot, nth, arrived=False))
+    assert closings(bot) == filled_by_stops(bot) != {}
+
+
+def test_each_round_writes_down_what_it_has_closed(bot):
+    """Before the next one, which may never come."""
+    bot.enter(BTC, LONG)
+    written: list[dict[str, float]] = []
+    pause = Requests.pause
+
+    def paused(requests: Requests, seconds: float) -> None:
+        written.append(closings(bot))
+        pause(requests, seconds)
+
+    with mock.patch.object(Requests, "pause", paused):
+        bot.stop()
+    assert written[0] == filled_by_stops(bot) != {}
+
+
+def test_what_was_closed_more_than_a_week_ago_is_known(bot):
+    """A bot that was not started since has not booked it."""
+    bot.enter(BTC, LONG)
+    bot.stop()
+    bot.clock.sleep(timedelta(days=20).total_seconds())
+    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
+    said = bot.stop()
+    assert said.flat
+    assert bot.held(BTC) == Decimal("0.015")
+
+
+def closings(bot: DeadBot) -> dict[str, float]:
+    """Of runs of `perpkit stop`, as the bot's journal has them: amounts by the exchange's id."""
+    journal = Journal.open(bot.files.path)
+    try:
+        entries = [e for e in journal.open_entries() if tag_of_stop(e.intent.client_id)]
+        return {str(entry.order_id): entry.intent.amount for entry in entries}
+    finally:
+        journal.close()
+
+
+def filled_by_stops(bot: DeadBot) -> dict[str, float]:
+    return {
+        str(order.id): float(order.quantity)
+        for order in bot.account.orders.values()
+        if tag_of_stop(order.client_id) and order.executed
+    }
 
 
 def killing(bot: DeadBot, nth: int, arrived: bool):
