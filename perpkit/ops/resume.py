@@ -77,8 +77,14 @@ def resume(
         left = f"; {attempts.left} more before it is not taken for a while" if attempts.left else ""
         _refuse(as_json, f"wrong password{left}")
     with errors(OSError):
-        after = latch.write(LatchState.CLEAR, operator(), why.strip())
+        after = latch.clear(before, operator(), why.strip())
         forget_attempts(bot.latch)
+    if after.state is not LatchState.CLEAR:
+        _refuse(
+            as_json,
+            f"{bot.latch} was set while the password was asked for, and nothing was cleared. "
+            f"It is now {after}",
+        )
     words = (
         f"{bot.latch}: {after}. The bot reads it with its next cycle; where it was paused, /start "
         "lets it make entries again."

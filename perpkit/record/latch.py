@@ -121,6 +121,20 @@ class LatchFile:
                 raise hindrance
             return write(self.path, state, by, why)
 
+    def clear(self, shown: Latch, by: str, why: str) -> Latch:
+        """Clears the latch, unless it is another one than the operator was shown.
+
+        :return: the latch as it is now
+        :raises OSError: as `write`; and if another is writing it for long
+        """
+        if lost := self.lost:
+            raise FileNotFoundError(errno.ENOENT, lost)
+        with _alone(self.path) as hindrance:
+            if hindrance is not None and hindrance.errno == errno.EBUSY:
+                raise hindrance
+            now = self.read()
+            return write(self.path, LatchState.CLEAR, by, why) if now == shown else now
+
     @property
     def lost(self) -> str:
         """What is wrong with its folder, as a message; empty if the folder may be used."""

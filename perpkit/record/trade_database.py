@@ -66,6 +66,7 @@ class StoredFill:
     :param side: buy or sell
     :param conditional: whether it is a stop at the exchange
     :param is_open: whether it has not ended, as far as the database knows
+    :param amount: at most it fills so much, in base currency
     :param filled: in base currency
     :param opened: when its trade was opened, ms since 1970 UTC
     :param trade_is_open: may be false even while the order is open
@@ -77,6 +78,7 @@ class StoredFill:
     side: str
     conditional: bool
     is_open: bool
+    amount: float
     filled: float
     opened: int
     trade_is_open: bool
@@ -180,8 +182,8 @@ class TradeDatabase:
     def fills(self) -> list[StoredFill]:
         """Returns the fills of all orders of open trades, and of all open orders, oldest first."""
         rows = self.rows(
-            "SELECT o.ft_pair, o.order_id, o.ft_order_side, o.ft_is_open, o.filled, o.ft_fee_base,"
-            " t.is_short, t.is_open, t.open_date FROM orders o"
+            "SELECT o.ft_pair, o.order_id, o.ft_order_side, o.ft_is_open, o.ft_amount, o.filled,"
+            " o.ft_fee_base, t.is_short, t.is_open, t.open_date FROM orders o"
             " JOIN trades t ON t.id = o.ft_trade_id"
             " WHERE t.is_open = true OR o.ft_is_open = true ORDER BY o.id"
         )
@@ -259,6 +261,7 @@ def _fill(row: Any) -> StoredFill:
         side=leaves if conditional else row.ft_order_side,
         conditional=conditional,
         is_open=bool(row.ft_is_open),
+        amount=row.ft_amount,
         filled=(row.filled or 0.0) - (row.ft_fee_base or 0.0),
         opened=ms(row.open_date),
         trade_is_open=bool(row.is_open),

@@ -181,7 +181,9 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
                 "before the first trade"
             )
         balance = recorded[1]
-    decisions = noted_beside(path)
+    # The log is found by the database's name, and may have begun with one that was removed.
+    began = database.moment("bot_start_time")
+    decisions = tuple(one for one in noted_beside(path) if began is None or one.at >= began)
     events = [fill.at for trade in trades for fill in trade.fills]
     return Results(
         source=path,

@@ -309,6 +309,11 @@ class DeadBot:
             return self.place(pair, amount, round(best, 2), **given)
         return engine.place_order(self.account, new, self.market.now())
 
+    def fill(self, order: VenueOrder) -> None:
+        """All of an order that rests, at its price."""
+        now = self.exchange.catch_up(order.symbol)
+        self.exchange.engine.fill_order(self.account, order.id, order.quantity, now)
+
     def stop_at(self, pair: str, amount: Decimal, price: float, client_id: str) -> Algo:
         symbol = symbol_of(pair)
         self.exchange.catch_up(symbol)

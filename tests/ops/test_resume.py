@@ -60,6 +60,23 @@ def test_a_damaged_latch_is_cleared_as_well(resume, latch):
     assert read(latch).state is LatchState.CLEAR
 
 
+def test_a_latch_that_is_set_while_the_password_is_typed_stays(resume, latch, monkeypatch):
+    """What the operator was shown, and has decided about, was another one."""
+
+    def typed(*given, **named):
+        write(latch, LatchState.HALTED, "anna@desk", "it falls again")
+        return PASSWORD
+
+    write(latch, LatchState.REDUCING, "fleet", "drawdown")
+    monkeypatch.setattr("perpkit.ops.resume.read_password", typed)
+    result = resume("--why", "the drawdown is over", "--json")
+    assert result.exit_code == 1
+    assert read(latch).state is LatchState.HALTED
+    answer = json.loads(result.stdout)
+    assert answer["cleared"] is False
+    assert "it falls again" in answer["error"]
+
+
 def test_a_folder_that_is_not_mounted_is_no_place_to_clear_it(resume, tmp_path):
     own = tmp_path / "own.json"
     own.write_text(json.dumps({"perpkit": {"latch_dir": str(tmp_path / "share" / "latch")}}))

@@ -8,9 +8,12 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 from freqtrade.persistence import PairLocks, Trade, WalletHistory, init_db
+from freqtrade.persistence.key_value_store import KeyValueStore
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.golive.evidence import days_known
+from perpkit.record.decisions import Decision, DecisionLog, Kind
 from perpkit.research.accounts import marked_account
 from perpkit.research.results import load_results
 from tests import factories
@@ -91,6 +94,17 @@ def test_what_the_bot_recorded_is_there(database):
     assert (lock.pair, lock.source, lock.until) == (
         "*", "Crash", (START + timedelta(hours=4)).timestamp(),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("started", "days"), [(None, 42), (START - timedelta(days=1), 3)])
+def test_what_was_decided_before_the_database_began_is_of_another_one(database, started, days):
+    if started is not None:
+        KeyValueStore.store_value("bot_start_time", started)
+    log = DecisionLog(database.with_name("bot.decisions.jsonl"), print)
+    for day in (-40, -1, 2):
+        log.add(Decision(START + timedelta(days=day), Kind.REFUSED, BTC, "long", "why", "why"))
+    log.flush(START)
+    assert days_known(load_results(database)) == days
 
 
 def test_the_file_is_not_changed(database):

@@ -63,7 +63,13 @@ def check(context: Context) -> Iterator[Finding]:
     rates = _rates(context.client, rows, stake)
     known_until = min(now, _last_look(context) or now)
     old_symbols = {symbol_of(pair) for pair in old}
-    rows = [income for income in rows if income.symbol not in old_symbols]
+    for coin in sorted({income.asset for income in rows if income.figure} - rates.keys()):
+        yield skipped(f"Incomes in {coin} are left out: the exchange has no price of it in {stake}")
+    rows = [
+        income
+        for income in rows
+        if income.symbol not in old_symbols and (not income.figure or income.asset in rates)
+    ]
     yield from judged(compared(trades, rows, since, known_until, rates), stake)
 
 
@@ -114,12 +120,28 @@ def _words(sums: Sums, stake: str) -> str:
 
 
 def _rates(client: Any, rows: Sequence[Income], stake: str) -> dict[str, float]:
-    """Returns the present price of each coin in stake currency; a credit counts one for one."""
+    """Returns the present price of each coin in stake currency, as far as the exchange has one; a
+    credit counts one for one.
+    """
     rates = {stake: 1.0, CREDITS: 1.0}
     for asset in sorted({income.asset for income in rows if income.figure} - rates.keys()):
-        answer = client.fapiPublicGetPremiumIndex({"symbol": f"{asset}{stake}"})
-        rates[asset] = float(answer["markPrice"])
+        price = _price(client, f"{asset}{stake}")
+        inverse = _price(client, f"{stake}{asset}") if price is None else None
+        if price is not None:
+            rates[asset] = price
+        elif inverse:
+            rates[asset] = 1 / inverse
     return rates
+
+
+def _price(client: Any, symbol: str) -> float | None:
+    """Returns the mark price of a contract; None if there is no such contract."""
+    import ccxt
+
+    try:
+        return float(client.fapiPublicGetPremiumIndex({"symbol": symbol})["markPrice"])
+    except ccxt.BadSymbol:
+        return None
 
 
 def _last_look(context: Context) -> int | None:

@@ -47,7 +47,7 @@ def _loaded(files: Sequence[Path]) -> dict[str, Any]:
 
     try:
         return load_from_files([str(path) for path in files if str(path) != "-"])
-    except (OperationalException, OSError, ValueError, TypeError):
+    except (OperationalException, OSError, ValueError, AttributeError, TypeError):
         return {}
 
 

@@ -87,10 +87,12 @@ def stop(
     from perpkit.ops.fleet.stopping import chosen, stop_fleet
 
     with errors():
-        bots = chosen(entries_to_stop(file), only or [])
+        entries = entries_to_stop(file)
+        bots = chosen(entries, only or [])
     stopping.outlive_terminal()
     given = stopping.options(everything=everything, preview=preview, why=why, timeout=timeout)
-    reports = stop_fleet(bots, given, timeout, stopping.say)
+    one_key = len({key for key, _ in entries}) == 1
+    reports = stop_fleet(bots, given, timeout, stopping.say, one_key=one_key)
     stopping.show(reports, {"bots": [report.as_dict() for report in reports]}, as_json)
     raise typer.Exit(exit_code(reports))
 

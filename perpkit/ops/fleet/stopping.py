@@ -32,6 +32,8 @@ def stop_fleet(
     options: Sequence[str],
     seconds: float,
     say: Callable[[str], None],
+    *,
+    one_key: bool = False,
 ) -> list[Report]:
     """Stops the bots at the same time, each of which closes what is its own.
 
@@ -40,12 +42,13 @@ def stop_fleet(
 
     :param found: key and bot, as `fleet_file.entries_to_stop` returns them
     :param options: of the command line, for each of them
+    :param one_key: whether all bots of the file use one key
     """
     entries = [entry for _, entry in found]
     if EVERYTHING not in options:
-        return stop_all(entries, options, seconds, say)
+        return stop_all(entries, options, seconds, say, one_key=one_key)
     own = [option for option in options if option != EVERYTHING]
-    reports = stop_all(entries, own, seconds, say)
+    reports = stop_all(entries, own, seconds, say, one_key=one_key)
     last, not_done = [], []
     for key, bots in _by_key(found, reports).items():
         if able := [bot for bot in bots if bot.able]:
@@ -53,7 +56,7 @@ def stop_fleet(
         elif not all(bot.simulated for bot in bots):
             not_done.append(_not_done(key, bots))
     if last:
-        reports += stop_all(last, options, seconds, say)
+        reports += stop_all(last, options, seconds, say, one_key=one_key)
     return reports + not_done
 
 

@@ -15,6 +15,7 @@ Relative paths start at the folder, and a relative folder at the directory of th
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from perpkit.ops.stored import BadInputError
 from perpkit.record.urls import shown_url
 
 _MOST_BYTES = 2**20
+_OF_A_BOT, _OF_THE_EXCHANGE = "FREQTRADE__", "FREQTRADE__EXCHANGE__"
 _TEXTS = ("name", "folder", "userdir", "db_url", "env_file", "rest_url")
 
 
@@ -35,7 +37,7 @@ class AccountEntry:
     :param name: shown to the operator, unique in the file
     :param folder: where its bot is started
     :param options: command line options for this account; empty if the entry is unusable
-    :param env: set for this account, on top of the environment
+    :param env: set for this account, see `environment_of`
     :param problem: of the entry; the other accounts are stopped all the same
     """
 
@@ -117,6 +119,29 @@ def entry_of(base: Path, name: str, given: Any) -> AccountEntry:
         except BadInputError as error:
             problem = str(error)  # latch, process and API are usable without keys
     return AccountEntry(name, folder, tuple(options), env, problem)
+
+
+def environment_of(
+    own: Mapping[str, str], inherited: Mapping[str, str], *, one_key: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Returns the environment of an account's process, and the names that are kept out of it.
+
+    Freqtrade puts `FREQTRADE__` variables above the files. Those of one bot, such as its key, its
+    database or its mode, would replace another bot's, and one account would be stopped twice.
+
+    :param own: of the account
+    :param inherited: of this process, for example that of one bot's container
+    :param one_key: whether what is inherited for the exchange is every bot's
+    """
+    set_here = {name.upper() for name in own}
+    of_a_bot = [
+        name
+        for name in inherited
+        if name.upper().startswith(_OF_A_BOT)
+        and not (one_key and name.upper().startswith(_OF_THE_EXCHANGE))
+    ]
+    others = {name: value for name, value in inherited.items() if name not in of_a_bot}
+    return {**others, **own}, sorted(name for name in of_a_bot if name.upper() not in set_here)
 
 
 def read_environment(path: Path) -> dict[str, str]:

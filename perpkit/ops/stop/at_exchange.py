@@ -29,6 +29,9 @@ class OrderListing:
     rows: tuple[Resting, ...] = ()
     symbols: frozenset[str] | None = frozenset()
 
+    def covers(self, symbol: str) -> bool:
+        return self.symbols is None or symbol in self.symbols
+
     def executed(self, order_id: str) -> Decimal | None:
         """Returns the filled contracts of an order that has not ended; None for any other order."""
         return next((row.executed for row in self.rows if row.id == order_id), None)

@@ -26,7 +26,8 @@ def known_latches(files: list[Path] | None, userdir: Path | None) -> list[LatchF
     found = []
     for dry_run in [mode] if isinstance(mode, bool) else [False, True]:
         own = (given or {}).get("perpkit")
-        config = {"user_data_dir": folder, "dry_run": dry_run}
+        # With all of it, because a rehearsal has a latch of its own.
+        config = {**(given or {}), "user_data_dir": folder, "dry_run": dry_run}
         try:
             found.append(latch_file({**config, "perpkit": own if isinstance(own, dict) else {}}))
         except ValueError:  # an invalid account name has no latch

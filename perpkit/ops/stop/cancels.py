@@ -35,6 +35,9 @@ class Cancels:
         self._pair = pair_of
         self._everything = everything
         self._tried: dict[str, Resting] = {}
+        # Ids of those that are cancelled by the answer, and not there by a later snapshot.
+        self._answered: set[str] = set()
+        self._gone: set[str] = set()
         self._refusals: dict[str, str] = {}
 
     def carry_out(self, orders: Sequence[Resting]) -> bool:
@@ -48,15 +51,34 @@ class Cancels:
     def refusal(self, order_id: str) -> str:
         return self._refusals.get(order_id, "")
 
-    def cancelled(self, seen: Seen | None) -> tuple[Cancelled, ...]:
-        """Returns the orders that were to be cancelled and are not in the snapshot any more."""
-        rows = () if seen is None else (*seen.orders.rows, *seen.conditional.rows)
-        resting = {row.id for row in rows}
+    def compare(self, seen: Seen) -> None:
+        """Compares what was tried with a later snapshot."""
+        for order in self._tried.values():
+            listing = seen.conditional if order.conditional else seen.orders
+            if any(row.id == order.id for row in listing.rows):
+                self._answered.discard(order.id)
+                self._gone.discard(order.id)
+            elif listing.covers(order.symbol):
+                self._gone.add(order.id)
+
+    def is_cancelled(self, order_id: str) -> bool:
+        """Whether the exchange has answered so, and no later snapshot shows the order."""
+        return order_id in self._answered
+
+    def cancelled(self) -> tuple[Cancelled, ...]:
         return tuple(
-            Cancelled(self._pair(order.symbol), order.id, order.kind)
+            Cancelled(self._pair(order.symbol), order.id, order.kind, self.is_cancelled(order.id))
             for order in self._tried.values()
-            if order.id not in resting
+            if self.is_cancelled(order.id) or order.id in self._gone
         )
+
+    def unknown(self) -> list[Resting]:
+        """Returns the orders of which neither an answer nor a snapshot shows that they are gone."""
+        return [
+            order
+            for order in self._tried.values()
+            if not self.is_cancelled(order.id) and order.id not in self._gone
+        ]
 
     def _together(self, orders: Sequence[Resting]) -> list[str]:
         if not self._everything:
@@ -90,6 +112,7 @@ class Cancels:
         self._tried[order.id] = order
         words = f"{self._pair(order.symbol)}: order {order.id} is cancelled"
         if failure is None:
+            self._answered.add(order.id)
             self._log.write("cancelled", words, order_id=order.id)
             return True
         self._refusals[order.id] = failure.words

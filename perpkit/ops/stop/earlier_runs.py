@@ -10,16 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.contracts import ZERO
-from perpkit.ops.stop.fills import OwnFills, UnknownError
+from perpkit.ops.stop.fills import OwnFills
 from perpkit.ops.stop.ours import BotsFiles, Claim
 from perpkit.ops.stop.sent_closings import ARRIVES_WITHIN
+from perpkit.ops.stop.to_book import closing_of_row
+from perpkit.record.journal import Intent
 from perpkit.record.order_ids import nonce_of_stop, tag_of_stop
-
-# How many times they are requested before the run continues without them.
-_TRIES = 4
 
 
 class EarlierRuns:
@@ -34,8 +34,7 @@ class EarlierRuns:
         self._log = log
         self._nonce = nonce
         self._known: dict[str, Decimal] = {}
-        self._tries: dict[str, int] = {}
-        self.notes: list[str] = []
+        self._rows: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
     def may_arrive(self) -> bool:
         """Whether another run has just written to its log, so that its orders may still arrive."""
@@ -56,29 +55,27 @@ class EarlierRuns:
         """
         if symbol in self._known:
             return self._known[symbol]
-        try:
-            found = self._ask(claim, symbol, side)
-        except UnknownError as error:
-            self._tries[symbol] = self._tries.get(symbol, 0) + 1
-            if self._tries[symbol] < _TRIES:
-                raise
-            self.notes.append(f"{claim.pair}: what earlier runs have closed is not known: {error}")
-            found = ZERO
+        found = self._ask(claim, symbol, side)
         if not self.may_arrive():
             self._known[symbol] = found
         return found
 
-    def _ask(self, claim: Claim, symbol: str, side: str) -> Decimal:
-        return sum(
-            (
-                Decimal(row["executedQty"])
-                for row in self._fills.history(symbol, claim.opened)
-                if row["side"] == side and self._is_of_another(row, claim.pair)
-            ),
-            ZERO,
-        )
+    def closings(self) -> list[tuple[Intent, str]]:
+        """Returns the closings that were found, which a run that was killed has not written into
+        the bot's journal, with the exchange's ids.
+        """
+        return [closing_of_row(row, pair) for pair, row in self._rows.values()]
 
-    def _is_of_another(self, row: Mapping[str, str], pair: str) -> bool:
+    def _ask(self, claim: Claim, symbol: str, side: str) -> Decimal:
+        found = ZERO
+        for row in self._fills.history(symbol, claim.opened):
+            executed = Decimal(row["executedQty"])
+            if executed and row["side"] == side and self._is_of_another(row, claim.pair):
+                found += executed
+                self._rows[row["clientOrderId"]] = claim.pair, row
+        return found
+
+    def _is_of_another(self, row: Mapping[str, Any], pair: str) -> bool:
         client_id = row["clientOrderId"]
         of_this_bot = tag_of_stop(client_id) == self._files.tag
         if not of_this_bot or nonce_of_stop(client_id) == self._nonce:

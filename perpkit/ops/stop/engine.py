@@ -7,6 +7,8 @@ request that was lost is not repeated blindly.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from perpkit.ops.bot_config import BotConfig
@@ -16,12 +18,12 @@ from perpkit.ops.stop.at_exchange import OrderLooks, Seen
 from perpkit.ops.stop.cancels import Cancels
 from perpkit.ops.stop.closes import Closes
 from perpkit.ops.stop.closing import DueClosing
-from perpkit.ops.stop.contracts import ListedContract, read_contracts
+from perpkit.ops.stop.contracts import ZERO, ListedContract, read_contracts
 from perpkit.ops.stop.earlier_runs import EarlierRuns
 from perpkit.ops.stop.fills import OwnFills
 from perpkit.ops.stop.flattened import Flattened
 from perpkit.ops.stop.ours import BotsFiles
-from perpkit.ops.stop.outcome import left, left_alone, of_unknown_owner, planned
+from perpkit.ops.stop.outcome import left, left_alone, of_unknown_owner, planned, unknown_left
 from perpkit.ops.stop.own_part import OwnPart, OwnParts
 from perpkit.ops.stop.picture import Picture, missing_of
 from perpkit.ops.stop.requests import GaveUpError, MonotonicClock, Requests, SleepingClock
@@ -40,6 +42,8 @@ _FRESH_SECONDS = 3.0
 _BELIEVED_AFTER = 5.0
 # A position that can never be closed, such as in an ended contract, is given up after this.
 _HOPELESS_SECONDS = 60.0
+# A preview says after this what is not known, and waits no longer.
+_PREVIEW_SECONDS = 10.0
 
 
 def flatten(
@@ -98,8 +102,10 @@ class Flattening:
         self._own: OwnPart | None = None
         self._closes: Closes | None = None
         self._picture: Picture | None = None  # the last snapshot
+        self._closed_then: Mapping[tuple[str, str], Decimal] = {}  # up to that
         self._active: set[str] | None = None
         self._missed: dict[str, float] = {}
+        self._written: set[str] = set()  # client ids
         self._looked = 0.0
         self._bad_rounds = 0
 
@@ -116,8 +122,9 @@ class Flattening:
         except GaveUpError as error:
             why = str(error)
             self._log.write("gave up", f"Nothing more is sent: {why}")
-        if not self._everything:
-            self._files.write_closings(closings_of(self._sent.all, self._pair))
+        finally:
+            self._written.clear()  # what could not be written in a round is tried once more
+            self._write_closings()
         return self._result(why, plan)
 
     def _prepare(self) -> tuple[OwnPart, Closes]:
@@ -138,7 +145,9 @@ class Flattening:
         seen = self._looks.look(self._active)
         for failure in seen.failures:
             self._log.write("look", f"Not seen: {failure.words}", code=failure.code)
+        self._cancels.compare(seen)
         self._sent.settle()
+        self._closed_then = self._sent.closed()
         in_doubt = self._sent.open_symbols()
         if not self._everything and self._earlier.may_arrive():
             in_doubt |= {held.symbol for held in seen.held or ()}
@@ -152,6 +161,8 @@ class Flattening:
             own.symbols(self._files.handed_over()),
             set() if parts is None else self._missing(seen, parts),
         )
+        for symbol, why in picture.unknown.items():
+            self._log.write("look", f"{self._pair(symbol)}: what is the bot's is not known: {why}")
         if self._picture is None:
             self._say(picture)
         self._picture = picture
@@ -187,13 +198,15 @@ class Flattening:
         return False
 
     def _can_be_planned(self, picture: Picture) -> bool:
-        return picture.seen.is_whole and not picture.unknown
+        waited = self._requests.elapsed > _PREVIEW_SECONDS
+        return picture.seen.is_whole and (waited or not picture.unknown)
 
     def _act_and_pause(self, picture: Picture, closes: Closes) -> None:
         before = self._requests.weight
         went_well = not picture.seen.failures
         if not self._preview:
             went_well = self._act(picture, closes) and went_well
+            self._write_closings()
             self._active = None if picture.is_settled else picture.active or None
         self._bad_rounds = 0 if went_well else self._bad_rounds + 1
         seconds = min(_LATEST, _SOON if went_well else _LATER + 0.5 * (self._bad_rounds // 3))
@@ -204,7 +217,8 @@ class Flattening:
 
     def _act(self, picture: Picture, closes: Closes) -> bool:
         """Sends what is to be done; returns whether all of it was sent and carried out."""
-        well = not (picture.missing or picture.awaited)  # wait for the next snapshot
+        # What is missing, awaited or not known, the next snapshot may show.
+        well = not (picture.missing or picture.awaited or picture.unknown)
         well = self._cancels.carry_out(picture.cancels_first) and well
         blocked, alone = picture.blocked, picture.alone
         for due in sorted(picture.dues, key=lambda d: closes.failures(d.held.symbol)):
@@ -219,7 +233,8 @@ class Flattening:
                 well = self._close_shared(due, picture, closes) and well
         if not self._requests.has_to_wait:
             well = self._cancels.carry_out(picture.cancels_last) and well
-        if picture.dues and closes.hopeless(picture.dues, _HOPELESS_SECONDS):
+        ends = picture.dues and not picture.unknown
+        if ends and closes.hopeless(picture.dues, _HOPELESS_SECONDS):
             raise GaveUpError("what is left cannot be closed at the exchange")
         return well
 
@@ -231,17 +246,33 @@ class Flattening:
         left = held.amount - due.amount.copy_sign(held.amount)
         if not self._looks.is_held(held, left):
             return False  # the next snapshot shows more
-        if not picture.files_complete:
+        if not picture.files_complete or held.symbol in picture.unknown:
             return True  # what is left may be the bot's as well
         stops = [o for o in picture.orders if o.protects and o.symbol == held.symbol]
         return self._cancels.carry_out(stops)
+
+    def _write_closings(self) -> None:
+        """Writes what was closed into the bot's journal at once, because a run may be killed."""
+        if self._everything or self._preview:
+            return
+        closings = [*closings_of(self._sent.all, self._pair), *self._earlier.closings()]
+        new = [each for each in closings if each[0].client_id not in self._written]
+        self._written |= {intent.client_id for intent, _ in new}
+        self._files.write_closings(new)
 
     def _is_fresh(self) -> bool:
         return self._requests.clock.now() - self._looked < _FRESH_SECONDS
 
     def _result(self, why: str, plan: tuple[str, ...]) -> Flattened:
         picture = self._picture
-        lefts = [] if plan else [*left(picture, why, self._closes, self._cancels, self._pair)]
+        if picture is not None and plan:
+            lefts = [*unknown_left(picture, self._pair)]
+        else:
+            since = {
+                which: amount - self._closed_then.get(which, ZERO)
+                for which, amount in self._sent.closed().items()
+            }
+            lefts = left(picture, why, since, self._closes, self._cancels, self._pair)
         notes: list[str] = []
         if picture is not None and not self._everything:
             if not self._files.has_database:
@@ -252,7 +283,7 @@ class Flattening:
         return Flattened(
             flat=not lefts and not plan,
             closed=self._closes.closed() if self._closes is not None else (),
-            cancelled=self._cancels.cancelled(None if picture is None else picture.seen),
+            cancelled=self._cancels.cancelled(),
             left=tuple(lefts),
             notes=tuple(notes),
             planned=plan,

@@ -15,8 +15,10 @@ from perpkit.ops.stop.requests import Requests
 _NO_SUCH_ORDER = -2013
 _ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
 _ROWS = 1000  # of a history, the exchange's maximum per request
-_PAGES = 5
-_REMEMBERED_MS = 7 * DAY_MS - MINUTE_MS  # the exchange's maximum for a history
+# The exchange's maximum for one request of a history, and how long it keeps it; less a margin,
+# because its clock is not ours.
+_WINDOW_MS = 7 * DAY_MS - MINUTE_MS
+_KEPT_MS = 90 * DAY_MS - MINUTE_MS
 
 
 class UnknownError(Exception):
@@ -42,10 +44,13 @@ class OwnFills:
         """
         return self._ask("fapiPrivateGetOrder", {"symbol": symbol, **which})
 
-    def executed(self, symbol: str, order: Unsettled, seen: Seen) -> tuple[str | None, Decimal]:
+    def executed(
+        self, symbol: str, order: Unsettled, seen: Seen, *, ask: bool = True
+    ) -> tuple[str | None, Decimal]:
         """Returns the id of an order and its filled amount; the id is None if it does not exist.
 
-        :raises UnknownError: if the exchange does not answer
+        :param ask: whether a request may be sent for it
+        :raises UnknownError: if the exchange does not answer, or would have to be asked
         """
         key = symbol, order.order_id or order.client_id or ""
         if key in self._ended:
@@ -55,6 +60,8 @@ class OwnFills:
             rests = listing.executed(order.order_id)
             if rests is not None:
                 return order.order_id, rests
+        if not ask:
+            raise UnknownError("it was not asked for")
         found = self._conditional(symbol, order) if order.conditional else None
         if found is None and (order.order_id or not order.conditional):
             found = self._order(symbol, order)
@@ -66,22 +73,30 @@ class OwnFills:
         return number, executed
 
     def history(self, symbol: str, since: int) -> Iterator[Mapping[str, Any]]:
-        """Yields the orders that were placed since then (weight 5 for each page of 1000).
+        """Yields the orders that were placed since then (weight 5 for each week, and each page of
+        1000).
 
-        :param since: ms since 1970 UTC
+        :param since: ms since 1970 UTC; 0 for the last week
         :raises UnknownError: if the exchange does not answer
         """
-        start = max(since, self.milliseconds - _REMEMBERED_MS)
-        for _ in range(_PAGES):
+        now = self.milliseconds
+        start = max(since or now - _WINDOW_MS, now - _KEPT_MS)
+        while True:
+            # The last window has no end, because the exchange's clock may be ahead of this one.
+            is_last = start + _WINDOW_MS >= now
+            end = {} if is_last else {"endTime": start + _WINDOW_MS}
             reply = self._requests.call(
-                "fapiPrivateGetAllOrders", 5, symbol=symbol, startTime=start, limit=_ROWS
+                "fapiPrivateGetAllOrders", 5, symbol=symbol, startTime=start, limit=_ROWS, **end
             )
             if reply.failure is not None:
                 raise UnknownError(reply.failure.words)
             yield from reply.data
-            if len(reply.data) < _ROWS:
+            if len(reply.data) == _ROWS:
+                start = int(reply.data[-1]["time"]) + 1
+            elif is_last:
                 return
-            start = int(reply.data[-1]["time"]) + 1
+            else:
+                start += _WINDOW_MS + 1
 
     def _order(self, symbol: str, order: Unsettled) -> tuple[str, Decimal, bool] | None:
         if order.order_id is not None and not order.order_id.isdigit():

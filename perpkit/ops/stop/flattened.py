@@ -31,14 +31,18 @@ class Cancelled:
     """An order that was cancelled.
 
     :param kind: entry, exit or conditional
+    :param answered: whether the exchange has answered so; otherwise the order is not there any more
+        after a request to cancel it, and may have filled before
     """
 
     pair: str
     order_id: str
     kind: str
+    answered: bool = True
 
     def __str__(self) -> str:
-        return f"{self.pair}: {self.kind} order {self.order_id} cancelled"
+        became = "cancelled" if self.answered else "cancelled or filled: it is not there any more"
+        return f"{self.pair}: {self.kind} order {self.order_id} {became}"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ class Unsettled:
     :param order_id: the exchange's; None if no answer is known
     :param client_id: None if it is not known
     :param side: buy or sell
+    :param most: at most it fills so much, in base currency
+    :param stored: what has filled at least, as the files have it, in base currency
     :param booked: how much of its fills is already counted, in base currency
     :param until: ms since 1970 UTC, until when an order that is missing may still arrive
     """
@@ -39,6 +41,8 @@ class Unsettled:
     client_id: str | None
     conditional: bool
     side: str
+    most: Decimal
+    stored: Decimal = Decimal(0)
     booked: Decimal = Decimal(0)
     until: int = 0
 
@@ -235,8 +239,17 @@ def _claim(pair: str, fills: list[StoredFill], entries: Iterable[JournalEntry]) 
 
 def _unsettled(fill: StoredFill) -> Unsettled:
     # For a closed trade, the database has already counted the fills that it knew of.
-    booked = _ZERO if fill.trade_is_open else _exact(fill.filled)
-    return Unsettled(fill.pair, fill.order_id, None, fill.conditional, fill.side, booked)
+    stored = _exact(fill.filled)
+    return Unsettled(
+        pair=fill.pair,
+        order_id=fill.order_id,
+        client_id=None,
+        conditional=fill.conditional,
+        side=fill.side,
+        most=_exact(fill.amount),
+        stored=stored,
+        booked=_ZERO if fill.trade_is_open else stored,
+    )
 
 
 def _of_intent(entry: JournalEntry) -> Unsettled:
@@ -248,6 +261,7 @@ def _of_intent(entry: JournalEntry) -> Unsettled:
         client_id=intent.client_id,
         conditional=intent.purpose is Purpose.STOP,
         side=intent.side,
+        most=_exact(intent.amount),
         until=intent.at + _ARRIVES_WITHIN_MS if awaited else 0,
     )
 

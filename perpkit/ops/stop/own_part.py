@@ -12,21 +12,33 @@ from perpkit.ops.stop.earlier_runs import EarlierRuns
 from perpkit.ops.stop.fills import OwnFills, UnknownError
 from perpkit.ops.stop.ours import BotsFiles, Claim, Unsettled
 
-# How many times an order is queried before the run relies on the bot's own files.
-_TRIES = 4
-
 
 @dataclass(frozen=True)
 class OwnParts:
     """The bot's parts of positions, in contracts, by symbol, negative for shorts.
 
-    :param unknown: symbols whose part is not known yet, and why
+    :param amounts: what is certainly the bot's
+    :param unknown: symbols in which more may be the bot's, and why that is not known yet
     :param awaited: symbols in which an entry may still arrive
     """
 
     amounts: Mapping[str, Decimal]
     unknown: Mapping[str, str] = field(default_factory=dict)
     awaited: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    """A claim in contracts, negative for a short.
+
+    :param waits: whether an entry may still arrive
+    :param unknown: why the fills of one of its orders are not known; empty if they are. The amount
+        is then what is certain
+    """
+
+    amount: Decimal
+    waits: bool
+    unknown: str
 
 
 class OwnPart:
@@ -43,7 +55,6 @@ class OwnPart:
         self._earlier = earlier
         self._fills = fills
         self._by_pair = {contract.pair: contract for contract in contracts.values()}
-        self._tries: dict[str, int] = {}
         self._notes: list[str] = []
 
     def symbols(self, pairs: Iterable[str]) -> frozenset[str]:
@@ -52,7 +63,7 @@ class OwnPart:
 
     @property
     def notes(self) -> list[str]:
-        return [*self._notes, *self._earlier.notes]
+        return [*self._notes]
 
     def now(self, seen: Seen, sent: Mapping[str, Mapping[str, Decimal]]) -> OwnParts:
         """Returns the bot's part of each position at present.
@@ -68,35 +79,44 @@ class OwnPart:
                 self._note(f"{pair} is not listed at the exchange any more")
                 continue
             symbol = contract.symbol
-            try:
-                amount, waits = self._claimed(claim, contract, seen)
-                own = sent.get(symbol, {})
-                closed = sum(
-                    (each for n, each in own.items() if not self._files.has_order(pair, n)), ZERO
-                )
-                if amount and self._holds(symbol, seen):
-                    side = "SELL" if amount > 0 else "BUY"
-                    closed += self._earlier.closed(claim, symbol, side)
-            except UnknownError as error:
-                unknown[symbol] = str(error)
-                continue
-            if waits:
+            claimed = self._claimed(claim, contract, seen)
+            if claimed.unknown:
+                unknown[symbol] = claimed.unknown
+            if claimed.waits:
                 awaited.add(symbol)
-            amounts[symbol] = amount - closed if amount > 0 else amount + closed
-            if amounts[symbol] * amount < 0:
+            own = sent.get(symbol, {})
+            closed = sum(
+                (each for n, each in own.items() if not self._files.has_order(pair, n)), ZERO
+            )
+            if claimed.amount and self._holds(symbol, seen):
+                side = "SELL" if claimed.amount > 0 else "BUY"
+                try:
+                    closed += self._earlier.closed(claim, symbol, side)
+                except UnknownError as error:
+                    unknown[symbol] = f"what earlier runs have closed: {error}"
+                    continue
+            amounts[symbol], excess = remaining(claimed.amount, closed)
+            if excess and not claimed.unknown:
                 self._note(
-                    f"{pair}: {contract.base(abs(amounts[symbol]))} more than the bot's part was "
-                    "closed, as one of its stops has filled at the same time"
+                    f"{pair}: {contract.base(excess)} more than the bot's part was closed, as one "
+                    "of its stops has filled at the same time"
                 )
-                amounts[symbol] = ZERO
         return OwnParts(amounts, unknown, frozenset(awaited))
 
-    def _claimed(self, claim: Claim, contract: ListedContract, seen: Seen) -> tuple[Decimal, bool]:
-        """Returns the claim in contracts, and whether an entry may still arrive."""
-        amount, waits = claim.settled / contract.size, False
+    def _claimed(self, claim: Claim, contract: ListedContract, seen: Seen) -> _Claimed:
+        amount, waits, unknown = claim.settled / contract.size, False, ""
         now = self._fills.milliseconds
         for order in claim.unsettled:
-            number, executed = self._executed(order, contract, seen)
+            try:
+                # One that hangs is enough: others' positions wait for this round.
+                number, executed = self._fills.executed(
+                    contract.symbol, order, seen, ask=not unknown
+                )
+            except UnknownError as error:
+                unknown = unknown or f"order {order.order_id or order.client_id}: {error}"
+                more = certain_fill(order, is_short=claim.is_short) - order.booked
+                amount += (more if order.side == "buy" else -more) / contract.size
+                continue
             if number is None:
                 waits = waits or now < order.until
             elif order.order_id is None and self._files.has_order(claim.pair, number):
@@ -105,20 +125,9 @@ class OwnPart:
             amount += more if order.side == "buy" else -more
         if claim.is_short is not None and (amount < 0) is not claim.is_short:
             amount = ZERO  # its stops have closed it, and more
-        return amount, waits
-
-    def _executed(
-        self, order: Unsettled, contract: ListedContract, seen: Seen
-    ) -> tuple[str | None, Decimal]:
-        key = order.order_id or order.client_id or ""
-        try:
-            return self._fills.executed(contract.symbol, order, seen)
-        except UnknownError as error:
-            self._tries[key] = self._tries.get(key, 0) + 1
-            if self._tries[key] < _TRIES:
-                raise
-            self._note(f"{order.pair}: what order {key} has filled is not known: {error}")
-            return order.order_id, order.booked / contract.size
+        if claim.is_short is None and unknown:
+            amount = ZERO  # what is certain of a long is not certain of a short
+        return _Claimed(amount, waits, unknown)
 
     def _holds(self, symbol: str, seen: Seen) -> bool:
         return seen.held is not None and any(held.symbol == symbol for held in seen.held)
@@ -126,3 +135,22 @@ class OwnPart:
     def _note(self, words: str) -> None:
         if words not in self._notes:
             self._notes.append(words)
+
+
+def remaining(amount: Decimal, closed: Decimal) -> tuple[Decimal, Decimal]:
+    """Returns what is left of the bot's part, and by how much more than that was closed.
+
+    :param amount: of the bot, negative for a short; 0 where its stops have closed all of it
+    :param closed: what was closed of it besides, positive
+    """
+    left = abs(amount) - closed
+    return max(left, ZERO).copy_sign(amount), max(-left, ZERO)
+
+
+def certain_fill(order: Unsettled, *, is_short: bool | None) -> Decimal:
+    """Returns the fill to assume of an order whose fill is not known, in base currency.
+
+    It makes the bot's part the smallest that is possible, because the rest may be the trader's.
+    """
+    enters = is_short is (order.side == "sell")
+    return order.stored if enters else order.most

@@ -34,7 +34,7 @@ class Picture:
 
     @property
     def unknown(self) -> Mapping[str, str]:
-        """Symbols in which the bot's part is not known yet, and why."""
+        """Symbols in which more may be the bot's than is certain, and why that is not known."""
         return {} if self.parts is None else self.parts.unknown
 
     @property
@@ -46,9 +46,7 @@ class Picture:
         """The positions to close now."""
         ours = None if self.parts is None else self.parts.amounts
         dues = (
-            due_of(held, ours, self.contracts.get(held.symbol))
-            for held in self.seen.held or ()
-            if held.symbol not in self.unknown
+            due_of(held, ours, self.contracts.get(held.symbol)) for held in self.seen.held or ()
         )
         return tuple(due for due in dues if due.amount)
 

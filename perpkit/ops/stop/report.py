@@ -57,7 +57,7 @@ class Report:
         if self.mistake:
             return MISTAKE
         if self.preview:
-            return NOT_DONE if self.problems else DONE
+            return NOT_DONE if self.problems or self.left else DONE
         return DONE if self.latched and self.flat and not self.problems else NOT_DONE
 
     def as_dict(self) -> dict[str, Any]:

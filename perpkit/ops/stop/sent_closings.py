@@ -69,6 +69,14 @@ class SentClosings:
                 found.setdefault(sent.order.symbol, {})[sent.number] = sent.executed
         return found
 
+    def closed(self) -> dict[tuple[str, str], Decimal]:
+        """Returns the filled contracts by symbol and side of the orders."""
+        found: dict[tuple[str, str], Decimal] = {}
+        for sent in self.all:
+            which = sent.order.symbol, sent.order.side
+            found[which] = found.get(which, ZERO) + sent.executed
+        return found
+
     def open_symbols(self) -> set[str]:
         """Returns the symbols with an order whose outcome is not known yet."""
         return {sent.order.symbol for sent in self.all if not sent.ended}

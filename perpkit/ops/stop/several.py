@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Thread
 from typing import IO
 
-from perpkit.ops.stop.accounts import AccountEntry
+from perpkit.ops.stop.accounts import AccountEntry, environment_of
 from perpkit.ops.stop.report import DONE, MISTAKE, NOT_DONE, Report
 
 # Added to the time limit of an account before its process is killed.
@@ -24,20 +24,29 @@ def stop_all(
     options: Sequence[str],
     seconds: float,
     say: Callable[[str], None],
+    *,
+    one_key: bool = False,
 ) -> list[Report]:
     """Stops the accounts, and returns one report for each.
 
     :param options: of the command line, for each of them
     :param seconds: the time limit of each
     :param say: receives each line that one of them prints
+    :param one_key: whether all bots of the file use one key, which this environment may hold
     """
 
     def stop(entry: AccountEntry) -> Report:
         if not entry.options:
             return Report(entry.name, mistake=entry.problem)
-        report = _in_process(entry, options, seconds + _GRACE_SECONDS, say)
-        problems = [entry.problem, *report.problems] if entry.problem else report.problems
-        return replace(report, name=entry.name, problems=problems)
+        environment, without = environment_of(entry.env, os.environ, one_key=one_key)
+        report = _in_process(entry, environment, options, seconds + _GRACE_SECONDS, say)
+        found = [entry.problem] if entry.problem else []
+        if without:
+            found.append(
+                f"{', '.join(without)} of the environment of this command may be of another bot, "
+                "and did not count here: put into its env_file what is its own"
+            )
+        return replace(report, name=entry.name, problems=[*found, *report.problems])
 
     with ThreadPoolExecutor(len(entries)) as pool:
         return list(pool.map(stop, entries))
@@ -50,7 +59,11 @@ def exit_code(reports: Sequence[Report]) -> int:
 
 
 def _in_process(
-    entry: AccountEntry, options: Sequence[str], seconds: float, say: Callable[[str], None]
+    entry: AccountEntry,
+    environment: Mapping[str, str],
+    options: Sequence[str],
+    seconds: float,
+    say: Callable[[str], None],
 ) -> Report:
     # -P keeps the working directory out of its import path.
     command = [sys.executable, "-P", "-m", "perpkit.cli", "stop", *entry.options, *options]
@@ -62,7 +75,7 @@ def _in_process(
             stderr=subprocess.PIPE,
             text=True,
             cwd=entry.folder,
-            env={**os.environ, **entry.env},
+            env=environment,
         )
     except OSError as error:
         return Report(entry.name, problems=[f"no process could be started: {error}"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
 
 from perpkit.ops.stop.sent_closings import SentClosing
 from perpkit.record.journal import Intent
@@ -21,19 +23,36 @@ def closings_of(
         if each.number is None or not each.executed:
             continue
         order = each.order
-        intent = Intent(
-            client_id=each.client_id,
-            pair=pair_of(order.symbol),
-            strategy=_NAME,
-            purpose=Purpose.EXIT,
-            side=order.side.lower(),
-            type="market" if order.price is None else "limit",
-            amount=float(order.quantity),
-            price=None if order.price is None else float(order.price),
-            stop_price=None,
-            reduce_only=True,
-            leverage=None,
-            tag=_NAME,
-            at=now,
+        pair = pair_of(order.symbol)
+        yield (
+            _intent(each.client_id, pair, order.side, order.quantity, order.price, now),
+            each.number,
         )
-        yield intent, each.number
+
+
+def closing_of_row(row: Mapping[str, Any], pair: str) -> tuple[Intent, str]:
+    """Returns a closing of another run, from the exchange's list of orders, with its id."""
+    price = Decimal(row["price"]) if row["type"] == "LIMIT" else None
+    amount = Decimal(row["origQty"])
+    intent = _intent(row["clientOrderId"], pair, row["side"], amount, price, int(row["time"]))
+    return intent, str(row["orderId"])
+
+
+def _intent(
+    client_id: str, pair: str, side: str, amount: Decimal, price: Decimal | None, at: int
+) -> Intent:
+    return Intent(
+        client_id=client_id,
+        pair=pair,
+        strategy=_NAME,
+        purpose=Purpose.EXIT,
+        side=side.lower(),
+        type="market" if price is None else "limit",
+        amount=float(amount),
+        price=None if price is None else float(price),
+        stop_price=None,
+        reduce_only=True,
+        leverage=None,
+        tag=_NAME,
+        at=at,
+    )

@@ -86,7 +86,7 @@ def _app(
     rest = rest_of(bot.config, rest_url)
     if rest is None:
         raise BadInputError('"api_server" must be enabled in the bot\'s configuration')
-    _check(bot, rest)
+    is_there = _is_there(bot, rest)
     try:
         from limits import RateLimitItemPerMinute
     except ModuleNotFoundError:
@@ -103,11 +103,20 @@ def _app(
         entries=RateLimitItemPerMinute(entries),
         window=timedelta(seconds=window),
     )
-    return create_app(door, Orders(rest, lambda pair, since: newest_refusal(log, pair, since)))
+    orders = Orders(
+        rest,
+        lambda pair, since: newest_refusal(log, pair, since),
+        lambda: rest.check_identity(bot),
+        is_there,
+    )
+    return create_app(door, orders)
 
 
-def _check(bot: BotConfig, rest: BotRest) -> None:
-    """:raises BadInputError: if another bot answers; one that does not answer may yet start"""
+def _is_there(bot: BotConfig, rest: BotRest) -> bool:
+    """Whether the bot answers; one that does not may yet start.
+
+    :raises BadInputError: if another bot answers
+    """
     from perpkit.ops.stop.rest import RestError
 
     try:
@@ -115,7 +124,9 @@ def _check(bot: BotConfig, rest: BotRest) -> None:
     except RestError as error:
         if "not this bot" in str(error):
             raise BadInputError(str(error)) from None
-        typer.echo(f"{error}. Alerts are answered with that until it does.", err=True)
+        typer.echo(f"{error}. Alerts are refused until this bot answers.", err=True)
+        return False
+    return True
 
 
 def _announce(bot: BotConfig, host: str, allow: list[str]) -> None:

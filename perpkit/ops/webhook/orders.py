@@ -64,14 +64,25 @@ class Orders:
     """One at a time, so that two alerts of a pair meet each other's trades.
 
     :param reasons: of the bot's refusals
+    :param check: raises a `RestError` unless the bot that is meant answers; called before the
+        orders of an alert until it has succeeded once
+    :param checked: whether it has
     """
 
     rest: Rest
     reasons: Reasons = lambda _pair, _since: ""
+    check: Callable[[], None] = lambda: None
+    checked: bool = False
     _lock: Lock = field(default_factory=Lock)
 
     def carry_out(self, alert: Alert) -> Outcome:
         with self._lock:
+            try:
+                if not self.checked:
+                    self.check()
+                    self.checked = True
+            except RestError as error:
+                return Outcome("refused", f"{error}. Nothing was ordered")
             try:
                 if alert.wish.is_entry:
                     return self._enter(alert)

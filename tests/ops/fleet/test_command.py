@@ -309,7 +309,7 @@ def test_a_name_that_no_bot_has_is_refused():
 def test_an_account_is_flattened_once(monkeypatch, options, calls):
     asked = []
 
-    def stop_all(entries, given, seconds, say):
+    def stop_all(entries, given, seconds, say, **_):
         asked.append(("".join(entry.name for entry in entries), list(given)))
         return [Report(entry.name) for entry in entries]
 
@@ -325,7 +325,7 @@ def stop_everything(monkeypatch, found, modes):
     """
     last = []
 
-    def stop_all(entries, given, seconds, say):
+    def stop_all(entries, given, seconds, say, **_):
         if "--everything" in given:
             last.extend(entry.name for entry in entries)
         return [
@@ -384,6 +384,26 @@ def test_stop_latches_each_bot_and_names_one_that_is_wrong(fleet):
     assert "folder must be a folder" in b["mistake"]
     latch = fleet.folder / "a/user_data/perpkit/latch/main.dry-run.json"
     assert read(latch).state is LatchState.HALTED
+
+
+@pytest.mark.parametrize(("key", "one_key"), [("one", True), ("two", False)])
+def test_a_key_of_the_environment_is_every_bots_only_if_they_have_one(
+    fleet, monkeypatch, key, one_key
+):
+    """Also where only one of them is stopped: it may be the other's key."""
+    given = []
+
+    def stop_all(entries, options, seconds, say, *, one_key):
+        given.append(([entry.name for entry in entries], one_key))
+        return [Report(entry.name) for entry in entries]
+
+    monkeypatch.setattr(stopping, "stop_all", stop_all)
+    monkeypatch.setattr("perpkit.ops.stop.command.outlive_terminal", lambda: None)
+    first, second = fleet.file.read_text().split('name = "b"')
+    second = second.replace('key = "one"', f'key = "{key}"')
+    fleet.file.write_text(f'{first}name = "b"{second}')
+    fleet("stop", "--only", "a")
+    assert given == [(["a", "b"] if one_key else ["a"], one_key)]
 
 
 def test_bots_of_simulated_money_have_wallets_of_their_own(fleet):

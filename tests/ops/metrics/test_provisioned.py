@@ -143,6 +143,14 @@ FIRES = [
         },
         "2m15s",
     ),
+    (
+        "DataMissing",
+        {
+            f"perpkit_pairs_without_data{BOT}": "0 3x40",
+            'perpkit_bot_state{bot="a",state="running"}': "1x41",
+        },
+        "5m15s",
+    ),
 ]
 # As above, but nothing fires.
 QUIET = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perpkit.ops.stop.accounts import read_accounts, read_environment
+from perpkit.ops.stop.accounts import environment_of, read_accounts, read_environment
 from perpkit.ops.stored import BadInputError
 
 TWO = """
@@ -112,3 +112,28 @@ def test_a_line_that_is_none_is_named_but_not_shown(tmp_path):
     with pytest.raises(BadInputError, match="line 2") as caught:
         read_environment(path)
     assert "secret" not in str(caught.value)
+
+
+KEY, SECRET, DATABASE = (
+    "FREQTRADE__EXCHANGE__KEY",
+    "FREQTRADE__EXCHANGE__SECRET",
+    "FREQTRADE__DB_URL",
+)
+INHERITED = {"PATH": "/bin", "PERPKIT_ALERTS": "x", KEY: "a", SECRET: "a", DATABASE: "a"}
+
+
+@pytest.mark.parametrize(
+    ("own", "one_key", "found", "without"),
+    [
+        ({}, False, {}, [DATABASE, KEY, SECRET]),
+        ({KEY: "b", SECRET: "b"}, False, {KEY: "b", SECRET: "b"}, [DATABASE]),
+        ({KEY.lower(): "b"}, False, {KEY.lower(): "b"}, [DATABASE, SECRET]),
+        ({DATABASE: "b", "PATH": "/b"}, False, {DATABASE: "b", "PATH": "/b"}, [KEY, SECRET]),
+        ({DATABASE: "b"}, True, {KEY: "a", SECRET: "a", DATABASE: "b"}, []),
+        ({KEY: "b"}, True, {KEY: "b", SECRET: "a"}, [DATABASE]),
+    ],
+)
+def test_what_an_environment_has_for_one_bot_is_no_others(own, one_key, found, without):
+    others = {"PATH": "/bin", "PERPKIT_ALERTS": "x"}
+    expected = {**others, **found}, without
+    assert environment_of(own, INHERITED, one_key=one_key) == expected

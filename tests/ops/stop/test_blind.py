@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from perpkit.ops.stop.blind import known_latches
+from perpkit.rehearsal.redirection import VENUE
 
 LIVE, DRY_RUN = "main.live.json", "main.dry-run.json"
 
@@ -44,6 +45,13 @@ def files(home, content, place="config.json") -> list[Path]:
             "config.json",
             None,
             ["own/second.live.json"],
+        ),
+        # A rehearsal is not the bot that trades for real from the same folder.
+        (
+            {"dry_run": False, VENUE: {}, "exchange": 1},
+            "config.json",
+            None,
+            ["user_data/perpkit/latch/main.rehearsal.live.json"],
         ),
         # Of a file that says nothing, the folder that it is in.
         ("{", "user_data/config.json", None, [f"user_data/perpkit/latch/{LIVE}", DRY_RUN]),

@@ -166,3 +166,18 @@ def test_several_at_once_each_with_its_own_environment(home):
     only = stop("--accounts", home / "accounts.toml", "--only", "one", "--preview")
     assert only.exit_code == 0
     assert "two" not in only.stdout
+
+
+def test_what_the_environment_has_for_one_bot_stops_no_other(home, monkeypatch):
+    """As in the container of one of them, which has its key, its database and its account."""
+    monkeypatch.setenv("FREQTRADE__PERPKIT__ACCOUNT", "another")
+    monkeypatch.setenv("FREQTRADE__EXCHANGE__KEY", "of another")
+    (home / "accounts.toml").write_text(f'[[account]]\nname = "one"\nconfig = ["{EXAMPLE}"]\n')
+    result = stop("--accounts", home / "accounts.toml", "--json")
+    [one] = json.loads(result.stdout)["accounts"]
+    assert (result.exit_code, one["latched"]) == (1, True)
+    [problem] = one["problems"]
+    assert problem.startswith("FREQTRADE__EXCHANGE__KEY, FREQTRADE__PERPKIT__ACCOUNT of the env")
+    assert [path.name for path in latch(home / "user_data").parent.glob("*.json")] == [
+        latch(home / "user_data").name
+    ]

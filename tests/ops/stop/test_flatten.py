@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from unittest import mock
@@ -14,6 +14,10 @@ from unittest import mock
 import pytest
 
 from perpkit.ops.stop.action_log import ActionLog
+from perpkit.ops.stop.ours import BotsFiles
+from perpkit.ops.stop.requests import Requests
+from perpkit.record.journal import Journal
+from perpkit.record.order_ids import tag_of_stop
 from perpkit.venue.engine import NewOrder
 from perpkit.venue.faults.faults import FaultKind as K
 from tests.bench.dead_bot import (
@@ -227,6 +231,52 @@ def test_a_stop_that_fires_meanwhile_leaves_the_trader_his_part(bot, after_ms):
     bot.clock.sleep(60)
     assert bot.held(BTC) == Decimal("0.015")
     assert bot.open_ids() == set()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_after_a_stop_that_fires_beside_an_order_nothing_more_is_sold(bot, sign):
+    """Both have closed all of the bot's part: what is left is the trader's."""
+    bot.enter(BTC, sign * LONG)
+    bot.place(BTC, sign * Decimal("0.035"), client_id=f"{BY_HAND}part")
+    gap = {"symbol": "BTCUSDT", "parameters": {"change": sign * -0.12}}
+    said = bot.stop(client=after_the_first_order(bot, lambda: bot.fault(K.PRICE_GAP, **gap)))
+    assert len(posted(bot)) == 1
+    assert bot.held(BTC) == sign * Decimal("0.025")
+    assert said.flat
+    assert said.notes == (
+        f"{BTC}: 0.010 more than the bot's part was closed, as one of its stops has filled at the "
+        "same time",
+        f"{BTC}: 0.025 {'long' if sign > 0 else 'short'} is not the bot's, and is left alone",
+    )
+
+
+def before_the_first(bot: DeadBot, wanted: str, act: Callable[[], object]):
+    """A client before whose first request of this method something happens."""
+    client, done = bot.client(), []
+    send = client.request
+
+    def request(path, api="public", method="GET", *args, **kwargs):
+        if method == wanted and not done:
+            done.append(act())
+        return send(path, api, method, *args, **kwargs)
+
+    client.request = request
+    return client
+
+
+def after_the_first_order(bot: DeadBot, act: Callable[[], object]):
+    """A client after whose first order something happens, before its answer is read."""
+    client, done = bot.client(), []
+    send = client.request
+
+    def request(path, api="public", method="GET", *args, **kwargs):
+        answer = send(path, api, method, *args, **kwargs)
+        if method == "POST" and not done:
+            done.append(act())
+        return answer
+
+    client.request = request
+    return client
 
 
 def test_an_addition_that_fills_meanwhile_is_closed(bot):
@@ -476,6 +526,45 @@ def test_a_stop_stays_while_positions_cannot_be_seen(bot):
     assert bot.held() == {"BTCUSDT": LONG}
 
 
+DOWN = {"status": 502, "executed": "no"}
+
+
+def test_an_order_whose_cancel_was_lost_is_not_called_cancelled(bot):
+    """The exchange is down from then on, so no listing shows it either."""
+    order = bot.rest(ETH, Decimal("0.2"))
+    down = {"endpoint": "* *", "parameters": DOWN}
+    client = before_the_first(bot, "DELETE", lambda: bot.fault(K.SERVER_ERROR, **down))
+    said = bot.stop(client=client, deadline=30)
+    assert len(bot.open_ids()) == 1
+    assert (said.flat, said.cancelled) == (False, ())
+    assert any(f"{ETH}: entry order {order.id} may rest: " in each for each in said.left)
+
+
+def test_an_order_that_fills_before_its_cancel_is_not_called_cancelled(bot):
+    """The answer says nothing of it, and what is seen next is that it is not there."""
+    order = bot.rest(ETH, Decimal("0.2"))
+    bot.fault(K.SERVER_ERROR, endpoint="DELETE *", times=1, parameters=DOWN)
+    said = bot.stop(client=before_the_first(bot, "DELETE", lambda: bot.fill(order)))
+    assert said.flat
+    [gone] = said.cancelled[:1]
+    assert str(gone).endswith(
+        f"entry order {order.id} cancelled or filled: it is not there any more"
+    )
+
+
+def test_what_was_done_in_the_round_that_gives_up_is_not_left(bot):
+    bot.enter(BTC, LONG)
+    order = bot.rest(ETH, Decimal("0.2"))
+    banned = {"endpoint": "*", "parameters": {"retry_after_s": 3600}}
+    ban = after_the_first_order(bot, lambda: bot.fault(K.BANNED, **banned))
+    said = bot.stop(client=ban)
+    assert not said.flat
+    assert [each.order_id for each in said.cancelled] == [str(order.id)]
+    assert [each.amount for each in said.closed] == [0.01]
+    [stop] = [each for each in said.left if "conditional order" in each]
+    assert said.left == (stop,)  # no position, and no entry
+
+
 # With what is left of the bot's files
 
 
@@ -558,7 +647,8 @@ def test_a_run_that_is_killed_is_finished_by_the_next(bot, tmp_path, nth, arrive
     bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
     bot.place(SOL, Decimal(25), client_id=f"{BY_HAND}sol")
     log = ActionLog(tmp_path / "log" / "main.live.1.jsonl")
-    with pytest.raises(Killed):
+    # A process that is killed may not come to write down what it has closed.
+    with mock.patch.object(BotsFiles, "write_closings"), pytest.raises(Killed):
         bot.stop(client=killing(bot, nth, arrived), log=log)
     later = ActionLog(tmp_path / "log" / "main.live.2.jsonl")
     # The age of the first one's log is waited for.
@@ -566,6 +656,61 @@ def test_a_run_that_is_killed_is_finished_by_the_next(bot, tmp_path, nth, arrive
         assert bot.stop(log=later).flat
     assert bot.held() == {"BTCUSDT": Decimal("0.015"), "SOLUSDT": Decimal(25)}
     assert bot.open_ids() == set()
+    # Both runs' closings are there for the bot to book.
+    assert closings(bot) == filled_by_stops(bot)
+
+
+@pytest.mark.parametrize("nth", [2, 4])
+def test_a_run_that_is_interrupted_has_written_down_what_it_has_closed(bot, nth):
+    bot.enter(BTC, LONG)
+    bot.enter(SOL, AMOUNTS[SOL])
+    with pytest.raises(Killed):
+        bot.stop(client=killing(bot, nth, arrived=False))
+    assert closings(bot) == filled_by_stops(bot) != {}
+
+
+def test_each_round_writes_down_what_it_has_closed(bot):
+    """Before the next one, which may never come."""
+    bot.enter(BTC, LONG)
+    written: list[dict[str, float]] = []
+    pause = Requests.pause
+
+    def paused(requests: Requests, seconds: float) -> None:
+        written.append(closings(bot))
+        pause(requests, seconds)
+
+    with mock.patch.object(Requests, "pause", paused):
+        bot.stop()
+    assert written[0] == filled_by_stops(bot) != {}
+
+
+def test_what_was_closed_more_than_a_week_ago_is_known(bot):
+    """A bot that was not started since has not booked it."""
+    bot.enter(BTC, LONG)
+    bot.stop()
+    bot.clock.sleep(timedelta(days=20).total_seconds())
+    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
+    said = bot.stop()
+    assert said.flat
+    assert bot.held(BTC) == Decimal("0.015")
+
+
+def closings(bot: DeadBot) -> dict[str, float]:
+    """Of runs of `perpkit stop`, as the bot's journal has them: amounts by the exchange's id."""
+    journal = Journal.open(bot.files.path)
+    try:
+        entries = [e for e in journal.open_entries() if tag_of_stop(e.intent.client_id)]
+        return {str(entry.order_id): entry.intent.amount for entry in entries}
+    finally:
+        journal.close()
+
+
+def filled_by_stops(bot: DeadBot) -> dict[str, float]:
+    return {
+        str(order.id): float(order.quantity)
+        for order in bot.account.orders.values()
+        if tag_of_stop(order.client_id) and order.executed
+    }
 
 
 def killing(bot: DeadBot, nth: int, arrived: bool):

@@ -85,8 +85,8 @@ def flatten(
         exchange.add_order(symbol, entry, ENTRY, enters, abs(part.filled) * STEP)
         exchange.add_order(symbol, str(30 + number), "web_1", enters)
         unsettled = (
-            Unsettled(pair, entry, None, False, enters.lower()),
-            Unsettled(pair, stop, None, True, leaves.lower()),
+            Unsettled(pair, entry, None, False, enters.lower(), abs(part.filled) * STEP),
+            Unsettled(pair, stop, None, True, leaves.lower(), abs(part.ours) * STEP),
         )
         is_short = part.ours + part.filled < 0
         claims[pair] = Claim(pair, is_short, part.ours * STEP, unsettled, opened=0)

@@ -29,6 +29,7 @@ WELL = Report("main", "live", latch=["/x/main.live.json"], latched=True, bot="de
             "main (live): a preview, nothing was sent or written",
         ),
         ({"preview": True, "problems": ["x"]}, 1, None),
+        ({"preview": True, "left": ["The positions could not be seen: no time"]}, 1, None),
         ({"mistake": "no such file"}, 2, "main (live): no such file"),
     ],
 )

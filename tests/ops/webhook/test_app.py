@@ -90,6 +90,7 @@ WITH = GOOD | {"secret": SECRET}
         (GOOD | {"secret": ""}, {}, 403),
         (GOOD | {"secret": SECRET[1:]}, {}, 403),
         (GOOD | {"secret": [SECRET]}, {}, 403),
+        (GOOD | {"secret": "\ud800"}, {}, 403),
         (GOOD | {"secret": None}, {}, 403),
         (WITH, {SIGNATURE: "sha256=0"}, 403),
         ([WITH], {}, 403),

@@ -24,6 +24,7 @@ def test_a_signature_is_an_hmac_of_the_body():
         (None, SECRET[:-1], False),
         (None, SECRET + " ", False),
         (None, "päßwort", False),
+        (None, "\ud800", False),
         (signature(SECRET, BODY), None, True),
         (signature(SECRET, BODY).upper(), None, False),
         (signature(SECRET, BODY + b" "), None, False),

@@ -131,3 +131,24 @@ def test_an_exit_that_fails_keeps_no_other_from_being_sent():
     bot = Bot([LONG, trade(4)], error=RestError("no answer"))
     assert Orders(bot).carry_out(alert("exit")).result == "unknown"
     assert bot.asked == [("exit", 1), ("exit", 4)]
+
+
+def test_nothing_is_ordered_before_the_bot_that_is_meant_has_answered():
+    """No bot is there at first, then another one that takes the same password."""
+    answers = [RestError("no answer"), RestError("it is not this bot"), None]
+    asked = []
+
+    def check() -> None:
+        asked.append(error := answers.pop(0))
+        if error is not None:
+            raise error
+
+    bot = Bot([LONG])
+    orders = Orders(bot, check=check)
+    for action, words in (("short", "no answer"), ("exit", "it is not this bot")):
+        outcome = orders.carry_out(alert(action))
+        assert (outcome.result, outcome.words) == ("refused", f"{words}. Nothing was ordered")
+    assert bot.asked == []
+    assert orders.carry_out(alert("exit")).result == "exited"
+    assert orders.carry_out(alert("exit")).result == "nothing"
+    assert len(asked) == 3  # it is not asked again
