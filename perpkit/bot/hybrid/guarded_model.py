@@ -73,6 +73,8 @@ class GuardedModel:
         # Pairs whose last training failed, with the reason; and those of them that have to wait.
         self._failed: dict[str, str] = {}
         self._waiting: set[str] = set()
+        # What last failed in FreqAI's thread beside a training.
+        self._stumbled = ""
         refuse_what_leaks(self.freqai_info)
 
     @property
@@ -126,6 +128,19 @@ class GuardedModel:
             self.train_queue = deque([pair, *others])
         return super().start(dataframe, metadata, strategy)  # type: ignore[misc]
 
+    def _start_scanning(self, strategy: Any) -> None:
+        """FreqAI's thread of trainings, which would end, and train no pair again, where something
+        beside a training fails: with a full disk, to write the predictions down."""
+        while not self._stop_event.is_set():
+            try:
+                super()._start_scanning(strategy)  # type: ignore[misc]
+            except Exception as error:
+                reason = _words(error)
+                if self._stumbled != reason:
+                    self._stumbled = reason
+                    logger.warning(f"FreqAI's thread of trainings goes on after {reason}")
+                self._stop_event.wait(_PAUSE_SECONDS)
+
     def extract_data_and_train_model(
         self,
         new_trained_timerange: Any,
@@ -165,6 +180,7 @@ class GuardedModel:
     def _trained(self, pair: str) -> None:
         self._failed.pop(pair, None)
         self._waiting.discard(pair)
+        self._stumbled = ""
 
     def predict(
         self, unfiltered_df: pd.DataFrame, dk: Any, **kwargs: Any

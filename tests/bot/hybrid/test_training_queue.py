@@ -180,3 +180,25 @@ def test_a_failure_after_a_model_was_saved_is_no_failed_training(bot, caplog, mo
     assert f"{A}: after the training: OSError: disk full" in caplog.messages
     read = json.loads(bot.model.dd.pair_dictionary_path.read_text())
     assert read[A] == known(bot.model, A)
+
+
+def test_a_full_disk_does_not_end_freqais_thread(bot, caplog, monkeypatch):
+    """FreqAI writes predictions down after each training, where no error of it is caught."""
+    save, full = bot.model.dd.save_historic_predictions_to_disk, {"until": 2}
+
+    def to_disk():
+        if (datetime.now(UTC) - START) // HOUR < full["until"]:
+            raise OSError("no space left")
+        save()
+
+    monkeypatch.setattr(bot.model.dd, "save_historic_predictions_to_disk", to_disk)
+    bot.model.failing = dict.fromkeys(PAIRS, OSError("no space left"))
+
+    def freed(candle):
+        if candle == full["until"]:
+            bot.model.failing.clear()
+
+    assert bot.run(4, freed) == dict.fromkeys(PAIRS, [0, 1, 2])
+    said = [line for line in caplog.messages if "thread of trainings" in line]
+    assert said == ["FreqAI's thread of trainings goes on after OSError: no space left"]
+    assert bot.model.dd.historic_predictions_path.is_file()
