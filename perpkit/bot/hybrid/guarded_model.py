@@ -11,6 +11,7 @@ import importlib.util
 import logging
 import shutil
 from collections import deque
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 
@@ -122,11 +123,14 @@ class GuardedModel:
         if pair in self._failed:
             self._waiting.discard(pair)
             # FreqAI trains the first of its queue once that is due, and looks at no other: behind
-            # one that was trained, this pair would wait until that one is due again. The queue is
-            # replaced, as FreqAI's thread must never find it empty.
-            others = [each for each in list(self.train_queue) if each != pair]
-            self.train_queue = deque([pair, *others])
+            # one that was trained, this pair would wait until that one is due again.
+            self._put_first(pair)
         return super().start(dataframe, metadata, strategy)  # type: ignore[misc]
+
+    def _put_first(self, pair: str) -> None:
+        # The queue is replaced, as FreqAI's thread must never find it empty.
+        others = [each for each in list(self.train_queue) if each != pair]
+        self.train_queue = deque([pair, *others])
 
     def _start_scanning(self, strategy: Any) -> None:
         """FreqAI's thread of trainings, which would end, and train no pair again, where something
@@ -150,15 +154,27 @@ class GuardedModel:
         data_load_timerange: Any,
     ) -> None:
         """Trains the model of a pair in a running bot, in FreqAI's thread."""
-        if pair in self._waiting:
-            self._stop_event.wait(_PAUSE_SECONDS)  # FreqAI would ask, and log, each second
-            return
+        extract_and_train = super().extract_data_and_train_model  # type: ignore[misc]
+        try:
+            if pair in self._waiting:
+                self._stop_event.wait(_PAUSE_SECONDS)  # FreqAI would ask, and log, each second
+            if pair not in self._waiting:
+                self._try_once(
+                    lambda: extract_and_train(
+                        new_trained_timerange, pair, strategy, dk, data_load_timerange
+                    ),
+                    pair,
+                    dk,
+                )
+        finally:
+            # FreqAI now puts the first pair of its queue last: `start` may have put another first.
+            self._put_first(pair)
+
+    def _try_once(self, training: Callable[[], None], pair: str, dk: Any) -> None:
         known = self.dd.pair_dict[pair]
         before = dict(known)
         try:
-            super().extract_data_and_train_model(  # type: ignore[misc]
-                new_trained_timerange, pair, strategy, dk, data_load_timerange
-            )
+            training()
         except Exception as error:
             reason = _words(error)
             if known["model_filename"] != before["model_filename"]:

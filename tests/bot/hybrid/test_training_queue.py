@@ -13,6 +13,7 @@ import pytest
 import time_machine
 from freqtrade.strategy import IStrategy
 
+from perpkit.bot.hybrid import guarded_model
 from perpkit.bot.hybrid.guarded_model import GuardedModel
 from tests import factories
 from tests.bot.hybrid.trained import freqai, need_freqai
@@ -31,13 +32,14 @@ class Trainer(IFreqaiModel):
 
     def __init__(self, config):
         super().__init__(config=config)
-        self.live, self.attempts, self.failing = True, [], {}
+        self.live, self.attempts, self.failing, self.seconds = True, [], {}, {}
 
     def start(self, dataframe, metadata, strategy): ...  # what it answers the strategy
 
     def train(self, unfiltered_df, pair, dk, **kwargs):
         now = datetime.now(UTC)
         self.attempts.append((pair, (now - START) // HOUR))
+        self._stop_event.wait(self.seconds.get(pair, 0))
         failing = self.failing.get(pair)
         if isinstance(failing, Exception):
             raise failing
@@ -147,6 +149,23 @@ def test_pairs_that_fail_together_are_all_tried(bot, caplog):
     bot.model.failing = {pair: ValueError("no rows") for pair in (A, C)}
     assert bot.run(3) == {A: [0, 1, 2], B: [0], C: [0, 1, 2]}
     assert sum("training failed" in line for line in caplog.messages) == 2
+
+
+@pytest.mark.parametrize("failed", [[A], [A, C]])
+def test_a_candle_that_closes_within_a_training_holds_up_no_pair(bot, failed):
+    """Pairs that failed come first then, while FreqAI trains another one."""
+    bot.model.failing = {pair: ValueError("no rows") for pair in failed}
+    bot.model.seconds[B] = 3600
+    tried = bot.run(4)
+    assert tried[A] == [0, 1, 2, 3]
+    assert tried[B] == [0]
+    assert tried[C] == ([1, 2, 3] if C in failed else [1])
+
+
+def test_a_candle_that_closes_within_a_pause_holds_up_no_pair(bot, monkeypatch):
+    monkeypatch.setattr(guarded_model, "_PAUSE_SECONDS", 3600)
+    bot.model.failing = {pair: ValueError("no rows") for pair in (A, C)}
+    assert bot.run(4) == {A: [0, 1, 2, 3], B: [0], C: [0, 1, 2, 3]}
 
 
 def test_a_model_that_cannot_be_saved_leaves_the_one_before_it(bot):
