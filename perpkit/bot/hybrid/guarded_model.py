@@ -127,6 +127,39 @@ class GuardedModel:
             self._put_first(pair)
         return super().start(dataframe, metadata, strategy)  # type: ignore[misc]
 
+    def start_live(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any, dk: Any
+    ) -> Any:
+        """Answers in a running bot. FreqAI goes through the candles of all pairs for each of them:
+        those of one pair that cannot be continued would take the model from every pair."""
+        start_live = super().start_live  # type: ignore[misc]
+        try:
+            return start_live(dataframe, metadata, strategy, dk)
+        except Exception:
+            if not self._replaced(strategy, dk.all_pairs):
+                raise
+        return start_live(dataframe, metadata, strategy, dk)
+
+    def _replaced(self, strategy: Any, pairs: list[str]) -> bool:
+        """Takes the bot's own candles for stored ones that are missing or end before these begin,
+        as after a failed download; returns whether there were any."""
+        found = False
+        with self.dd.history_lock:
+            for pair in pairs:
+                for timeframe, stored in self.dd.historic_data.get(pair, {}).items():
+                    recent = strategy.dp.get_pair_dataframe(pair, timeframe)
+                    if recent.empty or not (
+                        stored.empty or stored["date"].iloc[-1] < recent["date"].iloc[0]
+                    ):
+                        continue
+                    self.dd.historic_data[pair][timeframe] = recent
+                    found = True
+                    logger.warning(
+                        f"{pair}: its stored candles of {timeframe} are missing or too old: until "
+                        f"a restart, which loads them, the model learns from the last {len(recent)}"
+                    )
+        return found
+
     def _put_first(self, pair: str) -> None:
         # The queue is replaced, as FreqAI's thread must never find it empty.
         others = [each for each in list(self.train_queue) if each != pair]

@@ -20,6 +20,7 @@ from tests.bot.hybrid.trained import freqai, need_freqai
 
 need_freqai()
 
+from freqtrade.freqai.data_kitchen import FreqaiDataKitchen  # noqa: E402
 from freqtrade.freqai.freqai_interface import IFreqaiModel  # noqa: E402
 
 A, B, C = PAIRS = [f"{base}/USDT:USDT" for base in ("ADA", "BTC", "XRP")]
@@ -124,7 +125,7 @@ def bot(default_futures_config, monkeypatch):
                 hours_of[pair].append(hour)
             return hours_of
 
-        yield SimpleNamespace(model=model, run=run)
+        yield SimpleNamespace(model=model, run=run, strategy=strategy, frame=frame)
 
 
 def known(model, pair):
@@ -221,3 +222,37 @@ def test_a_full_disk_does_not_end_freqais_thread(bot, caplog, monkeypatch):
     said = [line for line in caplog.messages if "thread of trainings" in line]
     assert said == ["FreqAI's thread of trainings goes on after OSError: no space left"]
     assert bot.model.dd.historic_predictions_path.is_file()
+
+
+@pytest.fixture
+def asked(bot):
+    """FreqAI's answer of a pair, from the bot's own candles, without its thread."""
+    bot.model.scanning = True
+    recent = bot.frame.iloc[-300:].reset_index(drop=True)
+    bot.strategy.dp.get_pair_dataframe = lambda pair, timeframe: recent
+
+    def ask(pair, columns=list(recent)):
+        bot.model.dd.set_pair_dict_info({"pair": pair})
+        dk = FreqaiDataKitchen(bot.model.config, True, pair)
+        return bot.model.start_live(recent[columns], {"pair": pair}, bot.strategy, dk)
+
+    return ask
+
+
+@pytest.mark.parametrize("left", [0, 100])
+def test_a_pair_without_its_candles_takes_the_model_from_no_other(bot, asked, caplog, left):
+    """After a download that failed, and left nothing or an old file."""
+    history = bot.model.dd.historic_data = {
+        pair: {"1h": bot.frame[: left if pair == C else -1]} for pair in PAIRS
+    }
+    for pair in (A, B, A):
+        assert len(asked(pair).return_dataframe) == 300
+    assert {pair: len(history[pair]["1h"]) for pair in PAIRS} == {A: 1440, B: 1440, C: 300}
+    [said] = [line for line in caplog.messages if "stored candles" in line]
+    assert said.startswith(f"{C}: its stored candles of 1h are missing or too old")
+
+
+def test_what_fails_for_another_reason_goes_on_failing(bot, asked):
+    assert len(asked(A).return_dataframe) == 300
+    with pytest.raises(KeyError, match="date"):
+        asked(A, ["close"])
