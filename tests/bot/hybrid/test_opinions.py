@@ -68,6 +68,14 @@ def test_all_tasks_end_in_a_probability_of_the_rules_side(task, columns, expecte
     assert found[PROBABILITY][:2].tolist() == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.parametrize("task", list(Task))
+def test_a_candle_that_freqai_does_not_know_takes_no_opinion_from_others(task):
+    given = frame(**{"&-action": [1.0] * 3, "&-forward_return": [0.5] * 3})
+    given.iloc[0] = np.nan
+    found = asked(running(), given, task, side=np.ones(3, dtype=int))
+    assert np.isnan(found[PROBABILITY]).tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("given", "reason", "said"),
     [
