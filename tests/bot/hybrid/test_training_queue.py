@@ -218,7 +218,7 @@ def test_a_full_disk_does_not_end_freqais_thread(bot, caplog, monkeypatch):
         if candle == full["until"]:
             bot.model.failing.clear()
 
-    assert bot.run(4, freed) == dict.fromkeys(PAIRS, [0, 1, 2])
+    assert bot.run(4, freed) == {pair: [0, 1, 2] for pair in PAIRS}
     said = [line for line in caplog.messages if "thread of trainings" in line]
     assert said == ["FreqAI's thread of trainings goes on after OSError: no space left"]
     assert bot.model.dd.historic_predictions_path.is_file()
@@ -229,9 +229,9 @@ def asked(bot):
     """FreqAI's answer of a pair, from the bot's own candles, without its thread."""
     bot.model.scanning = True
     recent = bot.frame.iloc[-300:].reset_index(drop=True)
-    bot.strategy.dp.get_pair_dataframe = lambda pair, timeframe: recent
+    bot.strategy.dp.get_pair_dataframe = lambda *_: recent
 
-    def ask(pair, columns=list(recent)):
+    def ask(pair, columns=recent.columns):
         bot.model.dd.set_pair_dict_info({"pair": pair})
         dk = FreqaiDataKitchen(bot.model.config, True, pair)
         return bot.model.start_live(recent[columns], {"pair": pair}, bot.strategy, dk)
