@@ -68,12 +68,6 @@ class CalibratedClassifier:
         """Returns the more probable class, one row each."""
         return self.classes_[self.predict_proba(features).argmax(axis=1)]
 
-    def __getattr__(self, name: str) -> Any:
-        # FreqAI's plot of the feature importances looks for those of the model.
-        if name.startswith("_") or name == "scorer":
-            raise AttributeError(name)
-        return getattr(self.scorer, name)
-
 
 @dataclass(frozen=True)
 class Untrained:

@@ -113,7 +113,7 @@ def test_what_the_guard_replaces_is_there(resolver):
         theirs = list(inspect.signature(getattr(BaseClassifierModel, name)).parameters)
         ours = list(inspect.signature(getattr(GuardedModel, name)).parameters)
         assert ours[:3] == theirs[:3], name
-    for name in ("start", "extract_data_and_train_model"):
+    for name in ("start", "start_live", "_start_scanning", "extract_data_and_train_model"):
         theirs = list(inspect.signature(getattr(BaseClassifierModel, name)).parameters)
         assert list(inspect.signature(getattr(GuardedModel, name)).parameters) == theirs
     source = inspect.getsource(BaseClassifierModel.__mro__[1])

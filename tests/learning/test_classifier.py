@@ -38,7 +38,6 @@ def test_its_probabilities_are_those_of_the_classes():
     assert set(model.predict(features)) == {"loses", "pays"}
     assert (model.predict(features) == labels).mean() > 0.6
     assert 0 < model.error < 0.06
-    assert model.coef_.shape == (1, 3)  # of the model inside, for FreqAI's plots
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str
     """
     freqai = _flat(config["freqai"])
     found = {
+        "strategy": config["strategy"],
+        "exchange.name": config["exchange"]["name"],
         "freqaimodel": config.get("freqaimodel"),
         "timeframe": config.get("timeframe"),
         **{f"freqai.{key}": freqai[key] for key in sorted(set(freqai) - _WITHOUT_EFFECT)},

@@ -170,10 +170,13 @@ def _probability(frame: pd.DataFrame, task: Task, side: NDArray[np.int64]) -> Fl
     if task is Task.FORWARD_RETURN:
         # The return is in standard deviations.
         return np.asarray(ndtr(side * _floats(frame, FORWARD_RETURN)))
-    way = np.array([_WAYS.get(int(action), 0) for action in _floats(frame, ACTION)])
+    # FreqAI returns NaN for a candle that it predicted nothing of, which is not used anyway.
+    actions = np.nan_to_num(_floats(frame, ACTION))
+    way = np.array([_WAYS.get(int(action), 0) for action in actions])
+    # Of five actions the most probable one may have 0.3, and is still the one that is meant.
     sure = _floats(frame, CONFIDENCE)
-    sure = np.where(np.isnan(sure), 1.0, sure)
-    return np.where(way == side, sure, 1 - sure)
+    half = np.where(np.isnan(sure), 1.0, sure) / 2
+    return np.where(way == side, 0.5 + half, 0.5 - half)
 
 
 def _floats(frame: pd.DataFrame, name: str) -> Floats:

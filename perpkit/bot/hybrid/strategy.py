@@ -89,8 +89,14 @@ class HybridStrategy(RsiSmaStrategy):
                 '"freqai.feature_parameters.label_period_candles" must be at least 1: the '
                 "candles after which a label ends"
             )
-        label = asdict(self._present("label").label)
-        present = made_with(self.config, {"hybrid": {"task": self._task()}, "label": label})
+        # The side that a label is of, and features, come from the rule at its defaults.
+        source = asdict(self.source)
+        decisive = {
+            "hybrid": {"task": self._task()},
+            "label": asdict(self._present("label").label),
+            "source": {name: source[name] for name in ("name", "rule", "trend", "confidence")},
+        }
+        present = made_with(self.config, decisive)
         refuse_models_of_others(folder, present)
         try:
             super().load_freqAI_model()

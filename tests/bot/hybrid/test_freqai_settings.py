@@ -15,8 +15,21 @@ from perpkit.bot.hybrid.freqai_settings import (
 from tests.bot.hybrid.trained import freqai
 
 
-def present(freqaimodel="Model", timeframe="1h", label=1.0, **changed):
-    config = {"freqaimodel": freqaimodel, "timeframe": timeframe, "freqai": freqai(**changed)}
+def present(
+    freqaimodel="Model",
+    timeframe="1h",
+    label=1.0,
+    strategy="HybridAi",
+    exchange="binance",
+    **changed,
+):
+    config = {
+        "strategy": strategy,
+        "exchange": {"name": exchange},
+        "freqaimodel": freqaimodel,
+        "timeframe": timeframe,
+        "freqai": freqai(**changed),
+    }
     return made_with(config, {"label": {"stop": label}})
 
 
@@ -48,6 +61,8 @@ def test_settings_that_change_no_prediction(folder, changed):
     ("changed", "named"),
     [
         ({"freqaimodel": "Other"}, 'freqaimodel was "Model" and is "Other"'),
+        ({"strategy": "Mine"}, 'strategy was "HybridAi" and is "Mine"'),
+        ({"exchange": "bybit"}, 'exchange.name was "binance" and is "bybit"'),
         ({"timeframe": "4h"}, 'timeframe was "1h" and is "4h"'),
         ({"label": 2.0}, "perpkit.label.stop was 1.0 and is 2.0"),
         ({"train_period_days": 90}, "freqai.train_period_days was 30 and is 90"),

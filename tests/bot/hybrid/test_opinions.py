@@ -57,13 +57,23 @@ def test_what_may_be_used_is_handed_on():
         (Task.OUTCOME, {"uncertainty": [0.1, 0.0, 0.0]}, [0.3, 0.5]),
         (Task.FORWARD_RETURN, {"&-forward_return": [1.0, 1.0, 0.0]}, [0.841, 0.159]),
         (Task.ACTION, {"&-action": [1, 3, 0]}, [1.0, 1.0]),
-        (Task.ACTION, {"&-action": [3, 1, 0], "model_confidence": [0.9] * 3}, [0.1, 0.1]),
-        (Task.ACTION, {"&-action": [0, 2, 0], "model_confidence": [0.8] * 3}, [0.2, 0.2]),
+        (Task.ACTION, {"&-action": [3, 1, 0], "model_confidence": [0.9] * 3}, [0.05, 0.05]),
+        (Task.ACTION, {"&-action": [0, 2, 0], "model_confidence": [0.8] * 3}, [0.1, 0.1]),
+        (Task.ACTION, {"&-action": [1, 3, 0], "model_confidence": [0.3] * 3}, [0.65, 0.65]),
+        (Task.ACTION, {"&-action": [3, 0, 0], "model_confidence": [0.3] * 3}, [0.35, 0.35]),
     ],
 )
 def test_all_tasks_end_in_a_probability_of_the_rules_side(task, columns, expected):
     found = asked(running(), frame(**columns), task)
     assert found[PROBABILITY][:2].tolist() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_a_candle_that_freqai_does_not_know_takes_no_opinion_from_others(task):
+    given = frame(**{"&-action": [1.0] * 3, "&-forward_return": [0.5] * 3})
+    given.iloc[0] = np.nan
+    found = asked(running(), given, task, side=np.ones(3, dtype=int))
+    assert np.isnan(found[PROBABILITY]).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -344,6 +344,24 @@ def test_models_that_were_made_otherwise_are_not_used(config, changed, named):
     assert decided(run(config, **{**changed, "freqai": other}), PROBABILITY).notna().any(axis=None)
 
 
+SLOWER = """
+from strategies.HybridAi import HybridAi
+
+class Slower(HybridAi):
+    trend_timeframe = "1d"
+"""
+
+
+def test_models_of_another_strategy_and_trend_are_not_used(config, tmp_path):
+    """They have learned whether entries of another side pay."""
+    run(config)
+    (tmp_path / "Slower.py").write_text(SLOWER)
+    with pytest.raises(ConfigurationError) as found:
+        run(config, "Slower", strategy_path=str(tmp_path))
+    assert 'strategy was "HybridAi" and is "Slower"' in str(found.value)
+    assert 'perpkit.source.trend was "4:00:00" and is "1 day, 0:00:00"' in str(found.value)
+
+
 def test_a_bad_vote_is_refused(config):
     with pytest.raises(ConfigurationError, match="vote must be one of rules_only"):
         run(config, hybrid={"vote": "majority"})

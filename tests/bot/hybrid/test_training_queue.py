@@ -13,12 +13,14 @@ import pytest
 import time_machine
 from freqtrade.strategy import IStrategy
 
+from perpkit.bot.hybrid import guarded_model
 from perpkit.bot.hybrid.guarded_model import GuardedModel
 from tests import factories
 from tests.bot.hybrid.trained import freqai, need_freqai
 
 need_freqai()
 
+from freqtrade.freqai.data_kitchen import FreqaiDataKitchen  # noqa: E402
 from freqtrade.freqai.freqai_interface import IFreqaiModel  # noqa: E402
 
 A, B, C = PAIRS = [f"{base}/USDT:USDT" for base in ("ADA", "BTC", "XRP")]
@@ -31,13 +33,14 @@ class Trainer(IFreqaiModel):
 
     def __init__(self, config):
         super().__init__(config=config)
-        self.live, self.attempts, self.failing = True, [], {}
+        self.live, self.attempts, self.failing, self.seconds = True, [], {}, {}
 
     def start(self, dataframe, metadata, strategy): ...  # what it answers the strategy
 
     def train(self, unfiltered_df, pair, dk, **kwargs):
         now = datetime.now(UTC)
         self.attempts.append((pair, (now - START) // HOUR))
+        self._stop_event.wait(self.seconds.get(pair, 0))
         failing = self.failing.get(pair)
         if isinstance(failing, Exception):
             raise failing
@@ -122,7 +125,7 @@ def bot(default_futures_config, monkeypatch):
                 hours_of[pair].append(hour)
             return hours_of
 
-        yield SimpleNamespace(model=model, run=run)
+        yield SimpleNamespace(model=model, run=run, strategy=strategy, frame=frame)
 
 
 def known(model, pair):
@@ -147,6 +150,23 @@ def test_pairs_that_fail_together_are_all_tried(bot, caplog):
     bot.model.failing = {pair: ValueError("no rows") for pair in (A, C)}
     assert bot.run(3) == {A: [0, 1, 2], B: [0], C: [0, 1, 2]}
     assert sum("training failed" in line for line in caplog.messages) == 2
+
+
+@pytest.mark.parametrize("failed", [[A], [A, C]])
+def test_a_candle_that_closes_within_a_training_holds_up_no_pair(bot, failed):
+    """Pairs that failed come first then, while FreqAI trains another one."""
+    bot.model.failing = {pair: ValueError("no rows") for pair in failed}
+    bot.model.seconds[B] = 3600
+    tried = bot.run(4)
+    assert tried[A] == [0, 1, 2, 3]
+    assert tried[B] == [0]
+    assert tried[C] == ([1, 2, 3] if C in failed else [1])
+
+
+def test_a_candle_that_closes_within_a_pause_holds_up_no_pair(bot, monkeypatch):
+    monkeypatch.setattr(guarded_model, "_PAUSE_SECONDS", 3600)
+    bot.model.failing = {pair: ValueError("no rows") for pair in (A, C)}
+    assert bot.run(4) == {A: [0, 1, 2, 3], B: [0], C: [0, 1, 2, 3]}
 
 
 def test_a_model_that_cannot_be_saved_leaves_the_one_before_it(bot):
@@ -180,3 +200,59 @@ def test_a_failure_after_a_model_was_saved_is_no_failed_training(bot, caplog, mo
     assert f"{A}: after the training: OSError: disk full" in caplog.messages
     read = json.loads(bot.model.dd.pair_dictionary_path.read_text())
     assert read[A] == known(bot.model, A)
+
+
+def test_a_full_disk_does_not_end_freqais_thread(bot, caplog, monkeypatch):
+    """FreqAI writes predictions down after each training, where no error of it is caught."""
+    save, full = bot.model.dd.save_historic_predictions_to_disk, {"until": 2}
+
+    def to_disk():
+        if (datetime.now(UTC) - START) // HOUR < full["until"]:
+            raise OSError("no space left")
+        save()
+
+    monkeypatch.setattr(bot.model.dd, "save_historic_predictions_to_disk", to_disk)
+    bot.model.failing = dict.fromkeys(PAIRS, OSError("no space left"))
+
+    def freed(candle):
+        if candle == full["until"]:
+            bot.model.failing.clear()
+
+    assert bot.run(4, freed) == {pair: [0, 1, 2] for pair in PAIRS}
+    said = [line for line in caplog.messages if "thread of trainings" in line]
+    assert said == ["FreqAI's thread of trainings goes on after OSError: no space left"]
+    assert bot.model.dd.historic_predictions_path.is_file()
+
+
+@pytest.fixture
+def asked(bot):
+    """FreqAI's answer of a pair, from the bot's own candles, without its thread."""
+    bot.model.scanning = True
+    recent = bot.frame.iloc[-300:].reset_index(drop=True)
+    bot.strategy.dp.get_pair_dataframe = lambda *_: recent
+
+    def ask(pair, columns=recent.columns):
+        bot.model.dd.set_pair_dict_info({"pair": pair})
+        dk = FreqaiDataKitchen(bot.model.config, True, pair)
+        return bot.model.start_live(recent[columns], {"pair": pair}, bot.strategy, dk)
+
+    return ask
+
+
+@pytest.mark.parametrize("left", [0, 100])
+def test_a_pair_without_its_candles_takes_the_model_from_no_other(bot, asked, caplog, left):
+    """After a download that failed, and left nothing or an old file."""
+    history = bot.model.dd.historic_data = {
+        pair: {"1h": bot.frame[: left if pair == C else -1]} for pair in PAIRS
+    }
+    for pair in (A, B, A):
+        assert len(asked(pair).return_dataframe) == 300
+    assert {pair: len(history[pair]["1h"]) for pair in PAIRS} == {A: 1440, B: 1440, C: 300}
+    [said] = [line for line in caplog.messages if "stored candles" in line]
+    assert said.startswith(f"{C}: its stored candles of 1h are missing or too old")
+
+
+def test_what_fails_for_another_reason_goes_on_failing(bot, asked):
+    assert len(asked(A).return_dataframe) == 300
+    with pytest.raises(KeyError, match="date"):
+        asked(A, ["close"])
