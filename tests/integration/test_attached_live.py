@@ -223,3 +223,33 @@ def test_a_breaker_that_cannot_be_made_blocks_entries_and_is_named(tmp_path):
         assert "Off: breakers, as those listed in" in line
         (trade,) = bot.trades()
         assert trade.nr_of_successful_entries == 1
+
+
+@pytest.mark.parametrize(
+    ("strategy", "own"),
+    [("StubbornSteered", {"attach": True, "protections": []}), ("Braked", {})],
+)
+def test_nothing_is_added_by_a_bot_whose_layer_cannot_start(strategy, own, tmp_path):
+    """The configuration is refused before a part exists; Freqtrade asks about no addition."""
+    venue, market = SameVenue(), scripted_market(START, FALL[:1])
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite", "breakers": [],
+                "force_entry_enable": True}  # fmt: skip
+
+    def start(at, **more):
+        return bench(strategy, market, at, serve=venue.serve, userdir=tmp_path,
+                     perpkit={**own, **more}, **settings)  # fmt: skip
+
+    with start(START) as bot:
+        hold(bot)
+        now, held = bot.now, venue.amount
+    with start(now + STEP, unknown=1) as bot:
+        bot.bot.strategy.adds = True
+        bot.run(4, STEP)
+        with pytest.raises(RPCException, match="Failed to enter position"):
+            RPC(bot.bot)._rpc_force_entry(PAIR, None, stake_amount=300)
+        bot.run(2, STEP)
+        assert venue.amount == held
+        [refused] = bot.bot.strategy._perpkit.refusals.newest
+        assert (refused.kind, refused.reason) == ("callback", "the risk layer has not started")
+        RPC(bot.bot)._rpc_force_exit("all")
+        bot.run_until(lambda: not venue.amount, 5 * MINUTE, STEP)

@@ -36,7 +36,7 @@ from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
-from perpkit.bot.running_bot import message_of
+from perpkit.bot.running_bot import message_of, running_bot
 from perpkit.bot.watching.unwatched import breaker_names, log_at_start
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
@@ -174,6 +174,19 @@ class RiskLayer:
             self.refusals,
             self.hooks.next_part,
             only_unprotected=not self.hooks.own_stops,
+        )
+
+    def check_additions(self) -> None:
+        """Installs the check of additions in a running bot, unless `start` has come that far.
+
+        A layer that has not started refuses them all; Freqtrade itself asks about none.
+        """
+        if hasattr(self, "running"):
+            return
+        from perpkit.bot.live.additions import check_additions
+
+        check_additions(
+            running_bot(self._strategy.dp), self.entries.allowed_addition, self.refusals
         )
 
     def _show_state(self) -> None:
