@@ -34,6 +34,7 @@ from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
 from perpkit.bot.running_bot import message_of, running_bot
@@ -177,17 +178,18 @@ class RiskLayer:
         )
 
     def check_additions(self) -> None:
-        """Installs the check of additions in a running bot, unless `start` has come that far.
+        """Has a running bot ask about additions, unless `start` has come that far.
 
-        A layer that has not started refuses them all; Freqtrade itself asks about none.
+        Freqtrade itself asks about none. A layer that has not started refuses them all.
         """
-        if hasattr(self, "running"):
-            return
         from perpkit.bot.live.additions import check_additions
+        from perpkit.bot.live.shared_trades import share_trades
 
-        check_additions(
-            running_bot(self._strategy.dp), self.entries.allowed_addition, self.refusals
-        )
+        bot = running_bot(self._strategy.dp)
+        if not isinstance(bot._exit_lock, TradeLock):
+            check_additions(bot, self.entries.allowed_addition, self.refusals)
+            # Freqtrade's own lock is held when it adds, and cannot be taken twice.
+            share_trades(bot, self.refusals)
 
     def _show_state(self) -> None:
         """Adds the layer's parts to the state file of a running bot."""
