@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 
 import pytest
 from freqtrade.enums import RunMode
@@ -34,15 +36,15 @@ class Scripted(WatchedProtection):
 
     def evaluate(self, sources, now: datetime) -> list[Decision]:
         Scripted.evaluations += 1
-        if Scripted.broken:
+        if self.broken:
             raise RuntimeError("no")
         hour = (now - START) // HOUR
         seen = max((h for h in Scripted.stressed if h <= hour), default=-9)
         if hour >= seen + 2:
-            return [Decision(), *Scripted.extra]
+            return [Decision(), *self.extra]
         release = START + (seen + 2) * HOUR
         stress = Decision(Trading.REDUCING, 0.0, release, f"stress at {seen}")
-        return [stress, *Scripted.extra]
+        return [stress, *self.extra]
 
 
 @pytest.fixture
@@ -209,6 +211,61 @@ def test_smaller_sizes_and_leverage_need_no_lock(scripted, default_futures_confi
         0.5,
         2.0,
     )
+
+
+ALL_SMALLER, ALL_SLOWER = Decision(size_factor=0.5, reason="a"), Decision(max_leverage=2.0)
+ALL_CLOSED = Decision(Trading.REDUCING, 0.0, reason="a crash")
+
+
+@pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.DRY_RUN])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    ("decisions", "trading", "size_factor", "max_leverage"),
+    [
+        ((ALL_CLOSED, ALL_SMALLER), Trading.REDUCING, 0.0, inf),
+        ((ALL_SMALLER, ALL_CLOSED), Trading.REDUCING, 0.0, inf),
+        ((Decision(Trading.HALTED, 0.0), ALL_SMALLER), Trading.HALTED, 0.0, inf),
+        ((ALL_SMALLER, ALL_SLOWER), Trading.ACTIVE, 0.5, 2.0),
+        ((ALL_SLOWER, ALL_SMALLER), Trading.ACTIVE, 0.5, 2.0),
+    ],
+)
+def test_the_strictest_of_one_breaker_or_of_two_of_a_name_counts(
+    scripted, default_futures_config, decisions, trading, size_factor, max_leverage, apart, runmode
+):
+    """For each pair and side, and apart from others."""
+    subject, _ = watch(default_futures_config, runmode)
+    subject._protections = lambda: [BREAKERS[0]] * (2 if apart else 1)
+    run(subject, range(1))  # which makes them
+    one, *other = subject._watched()
+    decisions = [replace(each, pair=ETH, side="short") for each in decisions]
+    one.extra = decisions[:1] if apart else decisions
+    for breaker in other:
+        breaker.extra = decisions[1:]
+    run(subject, range(1, 3))
+    found = subject.decision(ETH, "short")
+    assert (found.trading, found.size_factor, found.max_leverage) == (
+        trading,
+        size_factor,
+        max_leverage,
+    )
+    assert subject.tightens(ETH, "short") is (trading is Trading.REDUCING)
+    assert not subject.decision(ETH, "long").restricts
+    assert not subject.decision(BTC, "short").restricts
+
+
+@pytest.mark.parametrize("breaks", [0, 1])
+def test_one_of_two_of_a_name_fails(scripted, default_futures_config, caplog, breaks):
+    subject, _ = watch(default_futures_config)
+    subject._protections = lambda: [BREAKERS[0]] * 2
+    run(subject, range(3))
+    two = subject._watched()
+    two[breaks].broken = True
+    run(subject, range(3, 6))
+    assert subject.decision().entries_blocked
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == ["Scripted failed."]
+    two[breaks].broken = False
+    run(subject, range(6, 7))
+    assert not subject.decision().entries_blocked
 
 
 class TestHalt:
