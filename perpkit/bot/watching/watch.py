@@ -7,7 +7,7 @@ live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -209,6 +209,7 @@ class Watch:
         Errors block entries here: Freqtrade swallows exceptions from `bot_loop_start`, so that a
         breaker that failed would look like one that restricts nothing.
         """
+        restrictions: list[Decision] = []
         try:
             if self._simulated and not self._failed and breaker.rests(now):
                 return ()
@@ -228,9 +229,9 @@ class Watch:
                 logger.exception(f"{breaker.name} failed.")
             self._failed.add(place)
             breaker.asleep_until = AWAKE
-            restrictions = [
-                Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
-            ]
+            failed = Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
+            # A halt that could not be locked is one all the same, and one of before goes on.
+            restrictions = [*_halts(restrictions or breaker.known_halts(), now), failed]
         return restrictions
 
     def _same_until(
@@ -310,6 +311,12 @@ class Watch:
 
 def _without(restrictions: Restrictions, name: str) -> Restrictions:
     return {key: decision for key, decision in restrictions.items() if key[0] != name}
+
+
+def _halts(decisions: Iterable[Decision], now: datetime) -> list[Decision]:
+    """Returns those that halt and are not to be released yet, each once."""
+    halts = dict.fromkeys(each for each in decisions if each.trading is Trading.HALTED)
+    return [halt for halt in halts if halt.release is None or halt.release > now]
 
 
 def _both(one: Decision, other: Decision) -> Decision:

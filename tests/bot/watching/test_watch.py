@@ -316,6 +316,46 @@ class TestHalt:
         [breaker] = live._watched()
         assert breaker.locks.cleared_at() == START + 3 * HOUR
 
+    @pytest.mark.parametrize("fails", ["hold", "evaluate"])
+    def test_a_failure_does_not_end_it(self, scripted, default_futures_config, monkeypatch, fails):
+        """As long as the database is locked, or something else is broken."""
+        live, messages = watch(default_futures_config, RunMode.LIVE)
+        run(live, range(1))
+        scripted.extra = [self.HALT, Decision(Trading.HALTED, 0.0, START + 5 * HOUR, pair=ETH)]
+        if fails == "evaluate":
+            run(live, range(1, 2))
+        with monkeypatch.context() as broken:
+            broken.setattr(PairLocks, "lock_pair", self.locked)
+            broken.setattr(scripted, "broken", fails == "evaluate")
+            run(live, range(2, 4))
+            assert live.decision(BTC).trading is Trading.HALTED
+            assert live._restrictions["Scripted", ETH, "*"].trading is Trading.HALTED
+            assert len(live._breakers[0].standing) == 3
+            if fails == "evaluate":
+                run(live, range(4, 7))
+                assert ("Scripted", ETH, "*") not in live._restrictions  # it was due
+                assert live.decision(BTC).trading is Trading.HALTED
+        scripted.extra = [self.HALT]
+        run(live, range(7, 9))
+        assert live.decision() == self.HALT
+        assert {text.partition(":")[0] for text in messages} == {"HALTED"}
+
+    def test_a_failure_after_a_restart_does_not_end_it(self, scripted, default_futures_config):
+        scripted.extra = [self.HALT]
+        run(watch(default_futures_config, RunMode.LIVE)[0], range(3))
+        scripted.extra, scripted.broken = [], True
+        restarted, _ = watch(default_futures_config, RunMode.LIVE)
+        run(restarted, range(3, 6))
+        assert restarted.decision().trading is Trading.HALTED
+        self.unlock(START + 6 * HOUR)
+        scripted.broken = False
+        run(restarted, range(7, 9))
+        assert not restarted.decision().restricts
+
+    @staticmethod
+    def locked(*_, **__) -> None:
+        raise OSError("database is locked")
+
     def unlock(self, now: datetime) -> None:
         """What `/unlock` does: see tests/contract."""
         for lock in PairLocks.get_pair_locks(None, now):
