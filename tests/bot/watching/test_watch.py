@@ -363,8 +363,17 @@ class TestHalt:
         Trade.commit()
 
 
-def test_a_lock_ends_with_its_reason(scripted, default_futures_config):
-    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="an outage")]
+@pytest.mark.parametrize(
+    "decisions",
+    [
+        [Decision(Trading.REDUCING, 0.0, reason="an outage")],
+        [Decision(Trading.HALTED, 0.0, START + 9 * HOUR, "maintenance")],
+        [Decision(Trading.HALTED, 0.0, START + 9 * HOUR, "maintenance"),
+         Decision(Trading.REDUCING, 0.0, START + 12 * HOUR, "maintenance")],
+    ],
+)  # fmt: skip
+def test_a_lock_ends_with_its_reason(scripted, default_futures_config, decisions):
+    scripted.extra = decisions
     live, _ = watch(default_futures_config, RunMode.LIVE)
     run(live, range(1))
     noon = START + 10 * timedelta(minutes=1)
