@@ -229,7 +229,8 @@ class Watch:
                 logger.exception(f"{breaker.name} failed.")
             self._failed.add(place)
             breaker.asleep_until = AWAKE
-            failed = Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
+            why = "it failed, see the log: no new entries"
+            failed = Decision(Trading.REDUCING, 0.0, reason=why)
             # A halt that could not be locked is one all the same, and one of before goes on.
             restrictions = [*_halts(restrictions or breaker.known_halts(), now), failed]
         return restrictions
