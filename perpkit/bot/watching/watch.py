@@ -201,9 +201,7 @@ class Watch:
             for breaker in self._breakers or []:
                 breaker.asleep_until = AWAKE
 
-    def _decide(
-        self, place: int, breaker: WatchedProtection, now: datetime
-    ) -> Sequence[Decision]:
+    def _decide(self, place: int, breaker: WatchedProtection, now: datetime) -> Sequence[Decision]:
         """Returns what one breaker restricts, and locks what blocks entries.
 
         Errors block entries here: Freqtrade swallows exceptions from `bot_loop_start`, so that a
