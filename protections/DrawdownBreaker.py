@@ -15,6 +15,7 @@ from perpkit.breakers.drawdown import (
     DrawdownLimits,
     DrawdownState,
     Observation,
+    equity_unknown,
     rebuild,
     step,
 )
@@ -85,12 +86,15 @@ class DrawdownBreaker(WatchedProtection):
         if last is not None and now <= last:
             return self._decisions  # the clock was set back
         unseen = last is None or now - last > account.step
-        past = self._past(account, now) if unseen else []
         state, capital = self._state, account.capital(now)
         closed = tuple(account.newly_closed(now))
-        if past:
-            state, closed = self._catch_up(state, past, capital, closed)
         standing = account.at(now)
+        missing = _missing(standing, capital)
+        if unseen and missing:
+            # The past is looked at once, and at an unknown capital nothing is learned from it.
+            return (*self._decisions, equity_unknown(missing))
+        if unseen and (past := self._past(account, now)):
+            state, closed = self._catch_up(state, past, capital, closed)
         seen = Observation(
             now,
             capital,
@@ -98,7 +102,7 @@ class DrawdownBreaker(WatchedProtection):
             standing.open_profit,
             closed,
             self.locks.cleared_at(),
-            _missing(standing, capital),
+            missing,
         )
         self._state, self._decisions = step(self.limits, state, seen)
         account.counted()  # only now: if anything above fails, the same trades are counted again

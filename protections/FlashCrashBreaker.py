@@ -154,7 +154,7 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
             market = crashes.get(self._market) or self._crash_of(
                 self._market, lines, prices.get(self._market), now
             )
-        # The longest block comes last, since the watch keeps the last one.
+        # In an order of its own, in which the locks are set.
         wide = sorted(
             market_wide(self._crash, market, list(crashes.values())),
             key=lambda block: block.release or now,

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from freqtrade.constants import Config
 from freqtrade.enums import CandleType
+from freqtrade.exceptions import TemporaryError
 
 from perpkit.bot.watching.candle_breaker import CandleBreaker
 from perpkit.bot.watching.sources import Sources
@@ -48,6 +49,14 @@ class FundingBreaker(CandleBreaker[FundingTimeline]):
             f"{limits.floor_8h:.3%} per 8 h, or a predicted {limits.expected_edge:.2%} over "
             f"{limits.holding_hours:g} h."
         )
+
+    def candles(self, pair: str, sources: Sources) -> pd.DataFrame:
+        rates = super().candles(pair, sources)
+        # Freqtrade logs an error of its refresh and has no frame then; that of a pair which never
+        # had a rate has columns (tests/contract/test_strategy_seams.py).
+        if not self.simulated and rates.columns.empty:
+            raise TemporaryError("Freqtrade has none yet, see its log")
+        return rates
 
     def timeline(self, pair: str, rates: pd.DataFrame) -> FundingTimeline:
         if rates.empty:

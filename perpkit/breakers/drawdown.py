@@ -277,8 +277,12 @@ def _decisions(limits: DrawdownLimits, state: DrawdownState) -> tuple[Decision, 
         return (Decision(Trading.HALTED, 0.0, release, state.halted.reason),)
     decisions = _tripped(limits, state, halts=False)
     if state.missing:
-        unknown = f"equity unknown ({state.missing}): no new entries"
-        decisions.append(Decision(Trading.REDUCING, 0.0, reason=unknown))
+        decisions.append(equity_unknown(state.missing))
     if state.streaks:
         decisions += loss_streak.decide(*limits.streaks, state.streaks, state.now)
     return tuple(decisions)
+
+
+def equity_unknown(missing: str) -> Decision:
+    """Returns what is restricted while an input of the equity is unknown."""
+    return Decision(Trading.REDUCING, 0.0, reason=f"equity unknown ({missing}): no new entries")

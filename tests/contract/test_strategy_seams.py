@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from freqtrade.data.dataprovider import DataProvider
+from freqtrade.enums import CandleType
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
@@ -47,6 +48,18 @@ def test_a_lock_ends_with_the_next_candle_after_its_time(locks, until, end):
     assert lock.lock_end_time == START + end
     assert not locks.is_pair_locked("BTC/USDT:USDT", START + end, "long")
     assert locks.is_pair_locked("BTC/USDT:USDT", START + end - timedelta(seconds=1), "long")
+
+
+def test_rates_that_never_were_have_columns_and_others_do_not(futures_exchange):
+    """Hence FundingBreaker tells a pair without a rate from one whose rates were not fetched."""
+    key = "BTC/USDT:USDT", "1h", CandleType.FUNDING_RATE
+    assert futures_exchange.klines(key, copy=False).columns.empty
+    merge = futures_exchange._process_ohlcv_df
+    times = [0] * ("fetch_start_ms" in inspect.signature(merge).parameters)  # not before 2026.9
+    merge(*key, [], True, False, *times)
+    found = futures_exchange.klines(key, copy=False)
+    assert found.empty
+    assert "date" in found.columns
 
 
 def test_what_bot_loop_start_raises_is_swallowed():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 import pytest
 from freqtrade.exceptions import StrategyError
@@ -11,6 +12,7 @@ from freqtrade.persistence import PairLocks
 from freqtrade.rpc import RPC, RPCException
 
 from perpkit.bot.layer.perp_risk import PerpRisk
+from perpkit.bot.live.running_parts import RunningParts
 from perpkit.breakers.breaker import Decision, Trading
 from tests.bench.acts import STEP, strategy_messages, wait_in_book
 from tests.bench.in_process import bench
@@ -223,3 +225,36 @@ def test_a_breaker_that_cannot_be_made_blocks_entries_and_is_named(tmp_path):
         assert "Off: breakers, as those listed in" in line
         (trade,) = bot.trades()
         assert trade.nr_of_successful_entries == 1
+
+
+@pytest.mark.parametrize("strategy", ["StubbornSteered", "Braked"])
+def test_nothing_is_added_by_a_bot_whose_layer_cannot_start(strategy, tmp_path):
+    """It fails before a part exists, and Freqtrade asks about no addition."""
+    venue, market = SameVenue(), scripted_market(START, FALL[:1])
+    settings = {**LIVE, "db_url": f"sqlite:///{tmp_path}/trades.sqlite", "breakers": [],
+                "force_entry_enable": True}  # fmt: skip
+    own = {"attach": True, "protections": []} if strategy == "StubbornSteered" else {}
+
+    def start(at, **more):
+        return bench(strategy, market, at, serve=venue.serve, userdir=tmp_path,
+                     perpkit={**own, **more}, **settings)  # fmt: skip
+
+    with start(START) as bot:
+        hold(bot)
+        now, held = bot.now, venue.amount
+    # A strategy of the package would refuse the option in its constructor.
+    fails = mock.patch.object(RunningParts, "__init__", side_effect=RuntimeError("broken"))
+    with fails if not own else nullcontext(), start(now + STEP, **(own and {"typo": 1})) as bot:
+        bot.bot.strategy.adds = True
+        bot.run(4, STEP)
+        with pytest.raises(RPCException, match="Failed to enter position"):
+            RPC(bot.bot)._rpc_force_entry(PAIR, None, stake_amount=300)
+        bot.run(2, STEP)
+        assert venue.amount == held
+        [refused] = bot.bot.strategy._perpkit.refusals.newest
+        assert (refused.kind, refused.reason) == ("callback", "the risk layer has not started")
+        # It may leave.
+        bot.bot.strategy.confirm_trade_exit = lambda *_, **__: True
+        bot.bot.strategy.custom_exit_price = lambda *_, proposed_rate, **__: 0.999 * proposed_rate
+        RPC(bot.bot)._rpc_force_exit("all")
+        bot.run_until(lambda: not venue.amount, 5 * MINUTE, STEP)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from itertools import accumulate
+from math import nan
 
 import pandas as pd
 import pytest
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import (
+    KeyValueStore,
     LocalTrade,
     PairLocks,
     Trade,
@@ -19,9 +21,11 @@ from freqtrade.persistence import (
 )
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.positions.running_account import RunningAccount
 from perpkit.bot.watching.protection import Watched
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import Trading, strictest
+from perpkit.record.trade_database import HIGH_WATER_KEY
 from tests import factories
 from tests.bot.accounts import Feed, Market, exited, opened
 from tests.bot.stack import BTC
@@ -312,6 +316,38 @@ class TestRunningBot:
         decision = live(subject, sources, 200)
         assert decision.trading is Trading.REDUCING
         assert "highest of the last 7 days" in decision.reason
+
+    @pytest.mark.parametrize("unknown", ["capital", "price"])
+    def test_a_first_look_without_equity_forgets_nothing(
+        self, running, default_futures_config, monkeypatch, unknown
+    ):
+        """The process begins in an outage; the equity of 1,130 was 1,300 in the week before."""
+        sources, market = running
+        mark = START - 40 * 24 * HOUR
+        KeyValueStore.store_value(HIGH_WATER_KEY, f"{mark.timestamp()!r} 300.0")
+        market.frames[BTC].loc[:190, "close"] = 33_000.0
+        more = {"open_loss": 0, "high_water_loss": 0.2, "confirm": 1}
+        subject = breaker(default_futures_config, RunMode.DRY_RUN, **more)
+        now, known = 200, market.frames.pop(BTC)
+        with monkeypatch.context() as outage:
+            if unknown == "capital":
+                market.rates[BTC] = 31_300.0
+                outage.setattr(RunningAccount, "capital", lambda *_: nan)
+            else:
+                sources.candles.frames.clear()
+            for loop in range(3):
+                decision = live(subject, sources, now + loop * self.LOOP)
+                assert decision.trading is Trading.REDUCING
+                assert "equity unknown" in decision.reason
+        assert subject.highest_profit is None
+        market.frames[BTC] = sources.candles.frames[BTC] = known
+        market.rates[BTC] = 31_300.0
+        decision = live(subject, sources, now + 1)
+        assert "highest of the last 7 days" in decision.reason
+        assert subject.highest_profit == 300.0
+        assert KeyValueStore.get_string_value(HIGH_WATER_KEY).endswith(" 300.0")
+        market.rates[BTC] = 30_000.0
+        assert live(subject, sources, now + 1 + self.LOOP).trading is Trading.HALTED
 
     def test_without_a_price_no_entries_and_no_halt(self, running, default_futures_config):
         sources, market = running

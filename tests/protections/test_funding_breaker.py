@@ -12,6 +12,7 @@ from freqtrade.persistence import PairLocks, disable_database_use, enable_databa
 from freqtrade.resolvers import ProtectionResolver
 
 from perpkit.bot.watching.protection import Watched
+from perpkit.breakers.breaker import Trading
 from perpkit.breakers.funding import FundingLimits, timeline
 from tests import factories
 
@@ -74,10 +75,22 @@ def test_new_rates_are_seen(default_futures_config):
 def test_without_rates_nothing_is_extreme_and_it_is_said_once(
     default_futures_config, caplog, columns
 ):
-    subject = breaker(default_futures_config)
+    subject = breaker({**default_futures_config, "runmode": RunMode.BACKTEST})
     for _ in range(3):
         assert subject.evaluate(Feed({BTC: pd.DataFrame(columns=columns)}), KNOWN) == []
     assert caplog.text.count(f"no funding rates of {BTC}") == 1
+
+
+@pytest.mark.parametrize("runmode", [RunMode.DRY_RUN, RunMode.LIVE])
+def test_rates_that_were_never_fetched_block_their_pair_alone(default_futures_config, runmode):
+    """As Freqtrade answers after a refresh that failed: it raises nothing."""
+    feed = Feed({BTC: pd.DataFrame(), ETH: pd.DataFrame(columns=["date", "open", "close"])})
+    subject = breaker({**default_futures_config, "runmode": runmode})
+    [found] = subject.evaluate(feed, KNOWN)
+    assert (found.trading, found.pair, found.side) == (Trading.REDUCING, BTC, "*")
+    assert found.reason.startswith("funding rates could not be fetched (Freqtrade has none")
+    feed.rates = {pair: factories.funding([0.0001] * 91) for pair in (BTC, ETH)}
+    assert subject.evaluate(feed, KNOWN) == []
 
 
 def test_rates_that_cannot_be_fetched_block_their_pair_alone(default_futures_config):

@@ -28,6 +28,7 @@ def _start(strategy: Any, given: Given) -> None:
     """Lets a bot with trades or positions start, to manage them; refuses any other run."""
     if not is_trading(strategy.config) or not holds_something(strategy):
         _hand_on(strategy, given)
+    strategy._perpkit.check_additions()
 
 
 def holds_something(strategy: Any) -> bool:

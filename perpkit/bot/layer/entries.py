@@ -75,6 +75,10 @@ class Entries:
         """Returns the part of `stake` that may be added to a trade; the log names the rest."""
         layer = self._layer
         now, pair, side = now or datetime.now(UTC), trade.pair, trade.trade_direction
+        if not layer.started:  # and so without what is asked below
+            why = Why(RefusalKind.CALLBACK, NOT_STARTED)
+            layer.refusals.add(why, pair, side, now, what=f"Addition of {stake:.2f} refused")
+            return 0.0
         decision = layer.decision(pair, side)
         part, _, reason = layer.hooks.addition(trade, stake, rate, now, decision, tag)
         refused = Why(RefusalKind.BREAKER if decision.entries_blocked else RefusalKind.SIZE, reason)

@@ -35,17 +35,24 @@ class EntryCallbacks(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        leverage = super().leverage(
-            pair=pair,
-            current_time=current_time,
-            current_rate=current_rate,
-            proposed_leverage=proposed_leverage,
-            max_leverage=max_leverage,
-            entry_tag=entry_tag,
-            side=side,
-            **kwargs,
-        )
         layer = self._perpkit
+        try:
+            leverage = super().leverage(
+                pair=pair,
+                current_time=current_time,
+                current_rate=current_rate,
+                proposed_leverage=proposed_leverage,
+                max_leverage=max_leverage,
+                entry_tag=entry_tag,
+                side=side,
+                **kwargs,
+            )
+        except Exception:
+            # Freqtrade would take 1x, which the rules may refuse as well.
+            if layer.rules is None:
+                raise
+            logger.exception("leverage failed: 1x is used.")
+            leverage = 1.0
         cap = layer.decision(pair, side).max_leverage
         if leverage > cap:
             asked, leverage = leverage, max(1.0, float(floor(cap)))
@@ -89,8 +96,8 @@ class EntryCallbacks(IStrategy):
                 **kwargs,
             )
         except Exception:
-            # Freqtrade would take the proposed stake, and all of it.
-            if factor >= 1:
+            # Freqtrade would take the proposed stake, all of it and despite a refused leverage.
+            if factor >= 1 and layer.rules is None and layer.limits is None:
                 raise
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake

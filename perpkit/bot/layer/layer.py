@@ -34,9 +34,10 @@ from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
-from perpkit.bot.running_bot import message_of
+from perpkit.bot.running_bot import message_of, running_bot
 from perpkit.bot.watching.unwatched import breaker_names, log_at_start
 from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
@@ -175,6 +176,20 @@ class RiskLayer:
             self.hooks.next_part,
             only_unprotected=not self.hooks.own_stops,
         )
+
+    def check_additions(self) -> None:
+        """Has a running bot ask about additions, unless `start` has come that far.
+
+        Freqtrade itself asks about none. A layer that has not started refuses them all.
+        """
+        from perpkit.bot.live.additions import check_additions
+        from perpkit.bot.live.shared_trades import share_trades
+
+        bot = running_bot(self._strategy.dp)
+        if not isinstance(bot._exit_lock, TradeLock):
+            check_additions(bot, self.entries.allowed_addition, self.refusals)
+            # Freqtrade's own lock is held when it adds, and cannot be taken twice.
+            share_trades(bot, self.refusals)
 
     def _show_state(self) -> None:
         """Adds the layer's parts to the state file of a running bot."""

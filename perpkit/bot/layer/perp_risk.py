@@ -127,6 +127,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
             if hooks.own_errors or not (trading and holds_something(self)):
                 raise
             layer.failed("bot_start", error)
+            layer.check_additions()
         if trading and not hooks.own_stops:
             with_running_callbacks(self)
         super().bot_start(**kwargs)

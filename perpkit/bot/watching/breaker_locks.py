@@ -72,12 +72,14 @@ class BreakerLocks:
         self._newest[key] = lock
 
     def release(self, decision: Decision, now: datetime) -> None:
-        """Ends the locks of this breaker that block new entries as `decision` did, if any.
+        """Ends the locks of this breaker on the pair and side of `decision`, if any.
 
         A halt that an operator has to clear stays.
         """
-        for lock in self._of(decision, Trading.REDUCING, now):
-            lock.active = False
+        for trading in (Trading.REDUCING, Trading.HALTED):
+            for lock in self._of(decision, trading, now):
+                if lock.lock_end_time_utc - now < NEVER / 2:
+                    lock.active = False
         if PairLocks.use_db:
             PairLock.session.commit()
 

@@ -7,7 +7,8 @@ live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,7 +74,8 @@ class Watch:
         self._breakers: list[WatchedProtection] | None = None
         # With their entries in `protections`.
         self._run_before: list[tuple[dict[str, Any], WatchedProtection]] = []
-        self._failed: set[str] = set()
+        # Those that have failed last, by their places in the list.
+        self._failed: set[int] = set()
         self._last: datetime | None = None
         self._restrictions: Restrictions = {}
         self._standing: Restrictions = {}
@@ -180,11 +182,13 @@ class Watch:
         self._last = WatchedProtection.driven_at = now
         self._follow_whitelist()
         before, found = self._restrictions, dict(self._standing)
-        for breaker in self._watched():
+        for place, breaker in enumerate(self._watched()):
             if now >= breaker.asleep_until:
-                breaker.standing = self._decide(breaker, now)
+                breaker.standing = self._decide(place, breaker, now)
             for decision in breaker.standing:
-                found[breaker.name, decision.pair, decision.side] = decision
+                key = breaker.name, decision.pair, decision.side
+                # A breaker may say several things, and one of the same name may be beside it.
+                found[key] = _both(found[key], decision) if key in found else decision
         self._restrictions = found
         if not self._simulated:
             self._unlock(before, now)
@@ -197,12 +201,13 @@ class Watch:
             for breaker in self._breakers or []:
                 breaker.asleep_until = AWAKE
 
-    def _decide(self, breaker: WatchedProtection, now: datetime) -> Sequence[Decision]:
+    def _decide(self, place: int, breaker: WatchedProtection, now: datetime) -> Sequence[Decision]:
         """Returns what one breaker restricts, and locks what blocks entries.
 
         Errors block entries here: Freqtrade swallows exceptions from `bot_loop_start`, so that a
         breaker that failed would look like one that restricts nothing.
         """
+        restrictions: list[Decision] = []
         try:
             if self._simulated and not self._failed and breaker.rests(now):
                 return ()
@@ -214,20 +219,18 @@ class Watch:
             for decision in restrictions:
                 if decision.entries_blocked:
                     breaker.locks.hold(decision, now)
-            self._failed.discard(breaker.name)
+            self._failed.discard(place)
             if restrictions and self._simulated:
                 breaker.asleep_until = self._same_until(breaker, restrictions, now)
         except Exception:
-            if breaker.name not in self._failed:
+            if place not in self._failed:
                 logger.exception(f"{breaker.name} failed.")
-            self._failed.add(breaker.name)
+            self._failed.add(place)
             breaker.asleep_until = AWAKE
-            restrictions = [
-                Decision(Trading.REDUCING, 0.0, reason="it failed, see the log: no new entries")
-            ]
-        # The strictest comes last: only the last decision for a pair and side is kept.
-        if len(restrictions) > 1:
-            restrictions.sort(key=lambda d: (d.trading.strictness, -d.size_factor))
+            why = "it failed, see the log: no new entries"
+            failed = Decision(Trading.REDUCING, 0.0, reason=why)
+            # A halt that could not be locked is one all the same, and one of before goes on.
+            restrictions = [*_halts(restrictions or breaker.known_halts(), now), failed]
         return restrictions
 
     def _same_until(
@@ -307,6 +310,17 @@ class Watch:
 
 def _without(restrictions: Restrictions, name: str) -> Restrictions:
     return {key: decision for key, decision in restrictions.items() if key[0] != name}
+
+
+def _halts(decisions: Iterable[Decision], now: datetime) -> list[Decision]:
+    """Returns those that halt and are not to be released yet, each once."""
+    halts = dict.fromkeys(each for each in decisions if each.trading is Trading.HALTED)
+    return [halt for halt in halts if halt.release is None or halt.release > now]
+
+
+def _both(one: Decision, other: Decision) -> Decision:
+    """Returns the strictest of two decisions for the same pair and side."""
+    return replace(strictest((one, other)), pair=one.pair, side=one.side)
 
 
 def _effect(decision: Decision) -> tuple[Trading, float]:

@@ -2,7 +2,8 @@ from freqtrade.strategy import IStrategy
 
 
 class PlainSteep(IStrategy):
-    """Takes leverage and stakes, and adds fixed amounts, as "asks" of the configuration says.
+    """Takes leverage and stakes, and adds fixed amounts, as "asks" of the configuration says; it
+    fails where that is "error".
 
     Its columns bear the names that a layer might use.
     """
@@ -16,7 +17,10 @@ class PlainSteep(IStrategy):
     position_adjustment_enable = True
 
     def asks(self, name, default):
-        return self.config.get("asks", {}).get(name, default)
+        asked = self.config.get("asks", {}).get(name, default)
+        if asked == "error":
+            raise KeyError(name)
+        return asked
 
     def populate_indicators(self, dataframe, metadata):
         dataframe["mean"] = dataframe["close"].rolling(24).mean()

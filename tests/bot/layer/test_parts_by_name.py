@@ -113,6 +113,35 @@ def test_additions_take_what_is_left_of_the_risk(config):
         assert (lost > 120) == (most > 1), lost
 
 
+def test_the_parts_act_where_their_callbacks_fail(config):
+    """Freqtrade would take the proposed stake, and 1x."""
+    asks = {"asks": {"leverage": 4.0, "stake": "error"}, "stake_amount": 3_000}
+    plain, sized, limited = (
+        backtest(config, "PlainSteep", **asks, **settings)
+        for settings in (
+            {},
+            named("sizing"),
+            named("limits", limits={"max_gross": 0.2}),
+        )
+    )
+    assert min(risks(plain)) > 250
+    assert sized.trades
+    assert max(risks(sized)) < 130  # 1% of an account that grows
+    assert limited.trades
+    assert max(trade["amount"] * trade["open_rate"] for trade in limited.trades) < 2_200
+
+
+@pytest.mark.parametrize("fails", ["stake", "leverage"])
+def test_a_refused_leverage_stays_refused_where_theirs_fails(config, fails):
+    """Half of the margin at the stop is too much for a short even at 1x."""
+    asks = {"asks": {fails: "error"}, "stoploss": -0.5}
+    sides = [
+        {trade["is_short"] for trade in backtest(config, "PlainSteep", **asks, **more).trades}
+        for more in ({}, named("leverage"))
+    ]
+    assert sides == [{False, True}, {False}]
+
+
 @pytest.mark.parametrize("part", ["leverage", "sizing"])
 def test_a_strategy_without_a_stop_is_refused_the_part_by_name(config, part):
     with pytest.raises((ConfigurationError, StrategyError)) as refused:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 
 import pytest
 from freqtrade.enums import RunMode
@@ -34,15 +36,15 @@ class Scripted(WatchedProtection):
 
     def evaluate(self, sources, now: datetime) -> list[Decision]:
         Scripted.evaluations += 1
-        if Scripted.broken:
+        if self.broken:
             raise RuntimeError("no")
         hour = (now - START) // HOUR
         seen = max((h for h in Scripted.stressed if h <= hour), default=-9)
         if hour >= seen + 2:
-            return [Decision(), *Scripted.extra]
+            return [Decision(), *self.extra]
         release = START + (seen + 2) * HOUR
         stress = Decision(Trading.REDUCING, 0.0, release, f"stress at {seen}")
-        return [stress, *Scripted.extra]
+        return [stress, *self.extra]
 
 
 @pytest.fixture
@@ -211,6 +213,61 @@ def test_smaller_sizes_and_leverage_need_no_lock(scripted, default_futures_confi
     )
 
 
+ALL_SMALLER, ALL_SLOWER = Decision(size_factor=0.5, reason="a"), Decision(max_leverage=2.0)
+ALL_CLOSED = Decision(Trading.REDUCING, 0.0, reason="a crash")
+
+
+@pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.DRY_RUN])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    ("decisions", "trading", "size_factor", "max_leverage"),
+    [
+        ((ALL_CLOSED, ALL_SMALLER), Trading.REDUCING, 0.0, inf),
+        ((ALL_SMALLER, ALL_CLOSED), Trading.REDUCING, 0.0, inf),
+        ((Decision(Trading.HALTED, 0.0), ALL_SMALLER), Trading.HALTED, 0.0, inf),
+        ((ALL_SMALLER, ALL_SLOWER), Trading.ACTIVE, 0.5, 2.0),
+        ((ALL_SLOWER, ALL_SMALLER), Trading.ACTIVE, 0.5, 2.0),
+    ],
+)
+def test_the_strictest_of_one_breaker_or_of_two_of_a_name_counts(
+    scripted, default_futures_config, decisions, trading, size_factor, max_leverage, apart, runmode
+):
+    """For each pair and side, and apart from others."""
+    subject, _ = watch(default_futures_config, runmode)
+    subject._protections = lambda: [BREAKERS[0]] * (2 if apart else 1)
+    run(subject, range(1))  # which makes them
+    one, *other = subject._watched()
+    decisions = [replace(each, pair=ETH, side="short") for each in decisions]
+    one.extra = decisions[:1] if apart else decisions
+    for breaker in other:
+        breaker.extra = decisions[1:]
+    run(subject, range(1, 3))
+    found = subject.decision(ETH, "short")
+    assert (found.trading, found.size_factor, found.max_leverage) == (
+        trading,
+        size_factor,
+        max_leverage,
+    )
+    assert subject.tightens(ETH, "short") is (trading is Trading.REDUCING)
+    assert not subject.decision(ETH, "long").restricts
+    assert not subject.decision(BTC, "short").restricts
+
+
+@pytest.mark.parametrize("breaks", [0, 1])
+def test_one_of_two_of_a_name_fails(scripted, default_futures_config, caplog, breaks):
+    subject, _ = watch(default_futures_config)
+    subject._protections = lambda: [BREAKERS[0]] * 2
+    run(subject, range(3))
+    two = subject._watched()
+    two[breaks].broken = True
+    run(subject, range(3, 6))
+    assert subject.decision().entries_blocked
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == ["Scripted failed."]
+    two[breaks].broken = False
+    run(subject, range(6, 7))
+    assert not subject.decision().entries_blocked
+
+
 class TestHalt:
     """HALTED without a release: only the operator ends it."""
 
@@ -259,6 +316,46 @@ class TestHalt:
         [breaker] = live._watched()
         assert breaker.locks.cleared_at() == START + 3 * HOUR
 
+    @pytest.mark.parametrize("fails", ["hold", "evaluate"])
+    def test_a_failure_does_not_end_it(self, scripted, default_futures_config, monkeypatch, fails):
+        """As long as the database is locked, or something else is broken."""
+        live, messages = watch(default_futures_config, RunMode.LIVE)
+        run(live, range(1))
+        scripted.extra = [self.HALT, Decision(Trading.HALTED, 0.0, START + 5 * HOUR, pair=ETH)]
+        if fails == "evaluate":
+            run(live, range(1, 2))
+        with monkeypatch.context() as broken:
+            broken.setattr(PairLocks, "lock_pair", self.locked)
+            broken.setattr(scripted, "broken", fails == "evaluate")
+            run(live, range(2, 4))
+            assert live.decision(BTC).trading is Trading.HALTED
+            assert live._restrictions["Scripted", ETH, "*"].trading is Trading.HALTED
+            assert len(live._breakers[0].standing) == 3
+            if fails == "evaluate":
+                run(live, range(4, 7))
+                assert ("Scripted", ETH, "*") not in live._restrictions  # it was due
+                assert live.decision(BTC).trading is Trading.HALTED
+        scripted.extra = [self.HALT]
+        run(live, range(7, 9))
+        assert live.decision() == self.HALT
+        assert {text.partition(":")[0] for text in messages} == {"HALTED"}
+
+    def test_a_failure_after_a_restart_does_not_end_it(self, scripted, default_futures_config):
+        scripted.extra = [self.HALT]
+        run(watch(default_futures_config, RunMode.LIVE)[0], range(3))
+        scripted.extra, scripted.broken = [], True
+        restarted, _ = watch(default_futures_config, RunMode.LIVE)
+        run(restarted, range(3, 6))
+        assert restarted.decision().trading is Trading.HALTED
+        self.unlock(START + 6 * HOUR)
+        scripted.broken = False
+        run(restarted, range(7, 9))
+        assert not restarted.decision().restricts
+
+    @staticmethod
+    def locked(*_, **__) -> None:
+        raise OSError("database is locked")
+
     def unlock(self, now: datetime) -> None:
         """What `/unlock` does: see tests/contract."""
         for lock in PairLocks.get_pair_locks(None, now):
@@ -266,8 +363,17 @@ class TestHalt:
         Trade.commit()
 
 
-def test_a_lock_ends_with_its_reason(scripted, default_futures_config):
-    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="an outage")]
+@pytest.mark.parametrize(
+    "decisions",
+    [
+        [Decision(Trading.REDUCING, 0.0, reason="an outage")],
+        [Decision(Trading.HALTED, 0.0, START + 9 * HOUR, "maintenance")],
+        [Decision(Trading.HALTED, 0.0, START + 9 * HOUR, "maintenance"),
+         Decision(Trading.REDUCING, 0.0, START + 12 * HOUR, "maintenance")],
+    ],
+)  # fmt: skip
+def test_a_lock_ends_with_its_reason(scripted, default_futures_config, decisions):
+    scripted.extra = decisions
     live, _ = watch(default_futures_config, RunMode.LIVE)
     run(live, range(1))
     noon = START + 10 * timedelta(minutes=1)
