@@ -16,6 +16,8 @@ changes nothing.
 
 Where the exchange's rules leave room or are not public, the engine follows these rules:
 
+- While a symbol is closed nothing of it trades: conditional orders stay, resting orders do not fill
+  and nothing is liquidated. What its price has reached meanwhile happens at the reopening.
 - Matching: see `matching`. Conditional orders trigger before resting orders fill, and both happen
   before liquidation, because a falling price reaches them in that order.
 - A reduce-only order is cut to what resting closing orders with price priority leave to close. If

@@ -21,7 +21,7 @@ DEFAULT_LEVERAGE = 20  # of a symbol whose leverage was never set, as on the exc
 class SymbolStatus(StrEnum):
     TRADING = "TRADING"
     SETTLING = "SETTLING"  # to be delisted: positions can only be closed
-    CLOSE = "CLOSE"  # no orders at all
+    CLOSE = "CLOSE"  # no orders at all, and nothing trades or is triggered
 
 
 @dataclass(slots=True)
@@ -60,6 +60,10 @@ class EngineState:
         if contract is None:
             raise invalid_symbol()
         return contract
+
+    def halted(self, symbol: str) -> bool:
+        """Returns whether nothing of a symbol trades now: no trigger, no fill, no liquidation."""
+        return self.status.get(symbol) is SymbolStatus.CLOSE
 
     def worth(self, asset: str) -> Decimal:
         """Returns what one unit of an asset counts as margin in multi-assets mode, USD."""
