@@ -166,6 +166,8 @@ class Account:
     :param wallets: balances by asset, isolated wallets included; only an `Income` changes them. One
         of credits makes it an account in credits mode
     :param maker, taker: commission rates, fractions of the traded value
+    :param strict_reduce_only: reduce-only orders are refused where the exchange may refuse them,
+        instead of being cut: see `acceptance`
     :param countdowns: by symbol, when all its orders will be cancelled, ms
     :param listener: is called with every event; None while there is no user data stream
     """
@@ -179,6 +181,7 @@ class Account:
     taker: Decimal = Decimal("0.0005")
     hedge: bool = False
     multi_assets: bool = False
+    strict_reduce_only: bool = False
     updated: int = 0
     holdings: dict[str, SymbolHolding] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
