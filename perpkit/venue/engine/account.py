@@ -107,6 +107,7 @@ class Position:
 
     :param amount: base asset, negative for a short
     :param isolated_wallet: margin set aside for it, quote asset; 0 with cross margin
+    :param opened: id of the trade that opened it when it was last flat; 0 before the first one
     :param cost: net cost since it was last flat, quote asset: bought minus sold at the prices paid,
         plus commissions
     :param realized: profit of all that was ever closed of it, before commissions, quote asset
@@ -117,6 +118,7 @@ class Position:
     entry: Decimal = ZERO
     isolated_wallet: Decimal = ZERO
     updated: int = 0
+    opened: int = 0
     cost: Decimal = ZERO
     realized: Decimal = ZERO
 

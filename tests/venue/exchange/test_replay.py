@@ -15,7 +15,7 @@ from perpkit.venue.exchange import replay
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.market.candles import PriceKind
-from perpkit.venue.market.clock import VirtualClock
+from perpkit.venue.market.clock import SystemClock, VirtualClock
 from perpkit.venue.market.market import Market
 from tests.cases import cases
 from tests.venue.conftest import START
@@ -325,6 +325,19 @@ def test_funding_is_settled_on_time_and_once(history):
     once = paid(3 * DAY_MS)
     assert [time % (8 * HOUR_MS) for time, _ in once] == [0] * 9
     assert paid(47 * MINUTE_MS) == once
+
+
+def test_funding_is_settled_once_by_a_clock_that_is_set_back(history, monkeypatch):
+    settled = FIRST // (8 * HOUR_MS) * 8 * HOUR_MS + 8 * HOUR_MS
+    machine = [settled - MINUTE_MS]
+    monkeypatch.setattr("time.time_ns", lambda: machine[0] * 1_000_000)
+    desk = Desk(history, settled - MINUTE_MS)
+    desk.market.clock = SystemClock()
+    desk.order(BTC, "BUY", PART)
+    for time in (settled + 50, settled - 100, settled + 60):
+        machine[0] = time
+        desk.exchange.catch_up()
+    assert [i.time for i in desk.account.incomes if i.kind == "FUNDING_FEE"] == [settled]
 
 
 def test_an_idle_account_costs_no_looks_at_the_market(history, monkeypatch):
