@@ -81,11 +81,22 @@ class EngineState:
         return quote
 
     def holding(self, account: Account, symbol: str) -> SymbolHolding:
+        """Returns what an account has in a symbol, which it uses from now on.
+
+        :raises VenueError: -1121 for an unknown symbol
+        """
+        return account.holdings.setdefault(symbol, self.seen(account, symbol))
+
+    def seen(self, account: Account, symbol: str) -> SymbolHolding:
+        """Returns what an account has in a symbol; of one that it has not used, a copy that shows
+        how it would begin.
+
+        :raises VenueError: -1121 for an unknown symbol
+        """
         holding = account.holdings.get(symbol)
         if holding is None:
             contract = self.contract(symbol)
             leverage = min(DEFAULT_LEVERAGE, contract.brackets.max_leverage)
-            holding = account.holdings[symbol] = SymbolHolding(
-                symbol, leverage, asset=account.settled_in(contract.asset)
-            )
+            asset = account.settled_in(contract.asset)
+            holding = SymbolHolding(symbol, leverage, asset=asset)
         return holding

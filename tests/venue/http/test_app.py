@@ -1,5 +1,7 @@
 """The HTTP: the exchange's shapes, and its refusals word for word."""
 
+from inspect import iscoroutinefunction
+
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -293,3 +295,35 @@ def test_a_contract_without_trading_has_no_price(history, clock, day, path, list
     assert listed["XRPUSDT"] == ("PENDING_TRADING" if day == 1 else "CLOSE")
     candles = client.get("fapi/v1/klines?symbol=XRPUSDT&interval=1d").json()
     assert len(candles) == (0 if day == 1 else 10)
+
+
+def test_a_book_that_is_another_has_another_id(market, clock):
+    """Within a second, too: its prices follow the last one."""
+    client = TestClient(create_app(market))
+    clock.time = clock.time // 1000 * 1000
+    seen: dict[int, tuple[object, ...]] = {}
+    for _ in range(40):
+        clock.time += 49
+        book = client.get("/fapi/v1/depth?symbol=BTCUSDT&limit=5").json()
+        top = client.get("/fapi/v1/ticker/bookTicker?symbol=BTCUSDT").json()
+        assert top["lastUpdateId"] == book["lastUpdateId"]
+        assert [top["bidPrice"], top["bidQty"]] == book["bids"][0]
+        shown = (str(book["bids"]), str(book["asks"]))
+        assert seen.setdefault(book["lastUpdateId"], shown) == shown
+    assert list(seen) == sorted(seen)
+    assert len(set(seen.values())) > 3
+
+
+def test_every_endpoint_runs_in_the_loop(market):
+    """In a thread it would read faults and accounts while the loop changes them."""
+    client = TestClient(create_app(market))
+    routes = [route for route in _routes(client.app) if hasattr(route, "endpoint")]
+    assert "/futures/data/openInterestHist" in {route.path for route in routes}
+    assert [r.path for r in routes if not iscoroutinefunction(r.endpoint)] == []
+
+
+def _routes(app):
+    for route in app.routes:
+        yield route
+        if hasattr(route, "routes"):
+            yield from _routes(route)
