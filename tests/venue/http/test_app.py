@@ -1,6 +1,6 @@
 """The HTTP: the exchange's shapes, and its refusals word for word."""
 
-from inspect import iscoroutinefunction
+from threading import get_ident
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.venue.http.app import create_app
+from perpkit.venue.http.statistics import STATISTICS
 from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.history import History
 from perpkit.venue.market.listing import Lifetime
@@ -314,16 +315,18 @@ def test_a_book_that_is_another_has_another_id(market, clock):
     assert len(set(seen.values())) > 3
 
 
-def test_every_endpoint_runs_in_the_loop(market):
-    """In a thread it would read faults and accounts while the loop changes them."""
-    client = TestClient(create_app(market))
-    routes = [route for route in _routes(client.app) if hasattr(route, "endpoint")]
-    assert "/futures/data/openInterestHist" in {route.path for route in routes}
-    assert [r.path for r in routes if not iscoroutinefunction(r.endpoint)] == []
+def test_statistics_are_read_in_the_loop(market, monkeypatch):
+    """In a thread they would read the faults while the loop adds one."""
+    threads, readings = set(), Market.readings
 
+    def noted(*args, **how):
+        threads.add(get_ident())
+        return readings(*args, **how)
 
-def _routes(app):
-    for route in app.routes:
-        yield route
-        if hasattr(route, "routes"):
-            yield from _routes(route)
+    monkeypatch.setattr(Market, "readings", noted)
+    with TestClient(create_app(market)) as client:
+        client.get("/fapi/v1/openInterest?symbol=BTCUSDT").raise_for_status()
+        assert len(threads) == 1
+        for name in STATISTICS:
+            client.get(f"/futures/data/{name}?symbol=BTCUSDT&period=1h").raise_for_status()
+    assert len(threads) == 1
