@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from perpkit.execution.book import Book, NoBook, read_book
-from perpkit.execution.refusals import CANNOT_REDUCE, NO_POSITION, TOO_LARGE, bound_in
+from perpkit.execution.refusals import CANNOT_REDUCE, TOO_LARGE, bound_in
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.answers import FailureKind, RequestFailure
 from perpkit.ops.stop.closing import (
