@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,20 +12,42 @@ from freqtrade.rpc import RPC
 
 from perpkit.record.journal import Outcome
 from perpkit.venue.faults.faults import FaultKind
-from tests.bench.acts import STEP, add_fault, breaches, fill, remove_fault
-from tests.integration.test_targets import MINUTE, ORDER, STILL, held, targets, unequal
+from tests.bench.acts import STEP, add_fault, breaches, fill, hold, remove_fault
+from tests.bench.in_process import MINUTE
+from tests.bench.live import differences, live_bench
+from tests.bench.scripted_market import scripted_market
+from tests.bench.whole_trade import is_target
+from tests.targets.rehearsal import SETTINGS
 
 pytestmark = pytest.mark.integration
 
-PAIR = "BTC/USDT:USDT"
+PAIR, ORDER = "BTC/USDT:USDT", "/fapi/v1/order"
+START = datetime(2026, 3, 2, 10, 0, 40, tzinfo=UTC)
+STILL = scripted_market(START.replace(second=0), [(1, 50_000.0), (2, 50_000.0)], turnover=1e10)
 
 
 @contextmanager
-def strictly_held(**settings):
-    with held(STILL, **settings) as (bot, venue):
+def strictly_held():
+    """A position with its stop and two targets."""
+    with live_bench("WholeTrade", STILL, START, **SETTINGS) as (bot, venue):
+        bot.run(2, STEP)
+        hold(bot, venue)
+        bot.run(1, STEP)
         venue.account.strict_reduce_only = True
         assert len(targets(venue)) == 2
         yield bot, venue
+
+
+def targets(venue):
+    venue.exchange.catch_up()
+    return [order for order in venue.account.orders.values() if is_target(order) and order.is_open]
+
+
+def unequal(bot, venue):
+    """What differs, but for orders that have ended without a fill."""
+    orders = venue.account.orders.values()
+    empty = {f"order {o.id} is not in the database" for o in orders if not o.executed}
+    return [each for each in differences(bot.trades(), venue) if each not in empty]
 
 
 def fails_to_cancel(venue, times):
@@ -63,7 +86,7 @@ def test_so_is_a_part_of_a_market_exit():
         assert all_is_well(bot, venue)
 
 
-def test_while_a_target_cannot_be_cancelled_the_exit_is_refused_and_sent_with_the_next_cycle():
+def test_while_a_target_stays_the_exit_is_tried_with_each_cycle():
     with strictly_held() as (bot, venue):
         fault = fails_to_cancel(venue, times=None)
         with pytest.raises(ExchangeError, match="-4118"):

@@ -229,7 +229,7 @@ def test_a_position_in_profit_is_deleveraged(client, market, exchange, clock):
     assert [o.client_id for o in account.orders.values()][-1] == "adl_autoclose"
 
 
-def test_each_position_is_liquidated_once_if_all_were_opened_at_one_moment(client, market, clock):
+def test_positions_that_were_opened_at_one_moment_are_each_liquidated(client, market, clock):
     buy(client)
     buy(client, symbol="ETHUSDT", quantity="1")
     plan(market, FaultKind.LIQUIDATION)
