@@ -100,7 +100,8 @@ def _serve(options: VenueOptions) -> None:
     requests = RequestLog(file=options.log)
     exchange = Exchange(_market(options, clock))
     for key, secret, wallets in accounts:
-        exchange.engine.add_account(key, secret, wallets, exchange.market.now())
+        account = exchange.engine.add_account(key, secret, wallets, exchange.market.now())
+        account.strict_reduce_only = options.strict_reduce_only
     limiter = Limiter(enforced=options.rate_limits)
     app = create_app(exchange.market, exchange=exchange, limiter=limiter, log=requests)
     if options.overlay is not None:

@@ -108,6 +108,13 @@ class VenueOptions:
     rate_limits: Annotated[
         bool, typer.Option("--rate-limits", help="Refuse what is over the exchange's limits.")
     ] = False
+    strict_reduce_only: Annotated[
+        bool,
+        typer.Option(
+            "--strict-reduce-only",
+            help="Refuse reduce-only orders that the exchange may refuse, instead of cutting them.",
+        ),
+    ] = False
     log: Annotated[
         Path | None, typer.Option(help="Append every request to this file (JSON lines).")
     ] = None

@@ -19,7 +19,7 @@ from freqtrade.persistence import LocalTrade, Trade
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.price_band import refusal_code
 from perpkit.bot.live.replaced import replace
-from perpkit.execution.refusals import NO_POSITION
+from perpkit.execution.refusals import CANNOT_REDUCE
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,8 @@ class Absent:
         self._unseen: frozenset[str] = frozenset()  # missing in the first snapshot and since
         self._first_at = datetime.min.replace(tzinfo=UTC)
         self._reported: set[str] = set()
-        # An exit was refused, since this was last reset, because there is no such position.
+        # An exit was refused, since this was last reset, because there is no such position, or
+        # because an order rests that closes it already.
         self.doubtful = False
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
 
@@ -105,6 +106,6 @@ class Absent:
         try:
             placed: bool = self._exit(trade, limit, exit_check, **how)
         except ExchangeError as error:
-            self.doubtful = self.doubtful or refusal_code(error) == NO_POSITION
+            self.doubtful = self.doubtful or refusal_code(error) in CANNOT_REDUCE
             raise
         return placed

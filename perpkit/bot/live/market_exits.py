@@ -22,7 +22,7 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.positions.market_lot import market_lot, whole_steps
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.bot.running_bot import message_of, warn
-from perpkit.execution.refusals import NO_POSITION
+from perpkit.execution.refusals import CANNOT_REDUCE
 from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
@@ -208,7 +208,8 @@ class MarketExits:
 
     def _next(self, trade: Trade, rest: _Rest) -> None:
         with orders_are(Purpose.PART if rest.of_a_part else Purpose.EXIT, rest.tag):
-            sent = self.create_order(
+            # The exchange's, so that what was replaced later sees this order as well.
+            sent = self._exchange.create_order(
                 pair=trade.pair,
                 ordertype="market",
                 side=trade.exit_side,
@@ -244,5 +245,5 @@ def _refuses_the_type(error: ExchangeError) -> bool:
     return (
         isinstance(cause, ccxt.ExchangeError)
         and not isinstance(cause, _NOT_OF_THE_TYPE)
-        and refusal_code(error) != NO_POSITION
+        and refusal_code(error) not in CANNOT_REDUCE
     )

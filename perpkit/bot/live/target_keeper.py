@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import ccxt
-from freqtrade.exceptions import DependencyException, TemporaryError
+from freqtrade.exceptions import DependencyException, ExchangeError, TemporaryError
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST
-from perpkit.bot.live.price_band import on_tick
+from perpkit.bot.live.order_purposes import meaning_of
+from perpkit.bot.live.price_band import on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.stop_orders import StopOrders
 from perpkit.bot.live.stored_orders import open_trade
@@ -28,7 +29,9 @@ from perpkit.bot.live.wanted_targets import WantedTargets
 from perpkit.bot.positions.stop_keeper import step_of
 from perpkit.bot.running_bot import message_of
 from perpkit.durations import MINUTE
+from perpkit.execution.refusals import CANNOT_REDUCE
 from perpkit.record.journal import JournalEntry, Outcome
+from perpkit.record.order_ids import Purpose
 from perpkit.risk.targets import Target
 
 logger = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class TargetKeeper:
         self._refused: dict[str, datetime] = {}
         self._fetch_stop = replace(bot, "exchange.fetch_stoploss_order", self.fetch_stoploss_order)
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
+        self._send = replace(bot, "exchange.create_order", self.create_order)
 
     def refusal(self, pair: str) -> str | None:
         """Returns why entries into this pair are refused, or None."""
@@ -119,8 +123,9 @@ class TargetKeeper:
         """Replaces Freqtrade's method; cancels the targets first, so that both together never sell
         more than the position.
 
-        An exit is not held back by a target that cannot be cancelled: both are reduce-only. It is
-        smaller where the exchange holds more than the trade, and reduce-only does not bound it.
+        An exit is not held back by a target that cannot be cancelled: both are reduce-only, and the
+        exchange may take it or refuse it. It is smaller where the exchange holds more than the
+        trade, and reduce-only does not bound it.
         """
         amount, part = trade.amount, how.get("sub_trade_amt")
         left = self.withdraw(trade)
@@ -134,6 +139,37 @@ class TargetKeeper:
             return False
         placed: bool = self._exit(trade, limit, exit_check, **how)
         return placed
+
+    def create_order(self, **order: Any) -> CcxtOrder:
+        """Replaces Freqtrade's method; an exit that is refused while targets rest is sent again
+        once they are cancelled.
+
+        They rest because a cancellation has failed before, or beside the rest of a split exit.
+
+        :raises ExchangeError: the refusal, if a target still rests, or has sold something: then the
+            exit is too large, and the next cycle decides on it
+        """
+        pair = order["pair"]
+        try:
+            return self._send(**order)
+        except ExchangeError as error:
+            purpose = meaning_of(stop=False, reduce_only=bool(order.get("reduceOnly"))).purpose
+            if refusal_code(error) not in CANNOT_REDUCE or purpose is Purpose.TARGET:
+                raise
+            if not self._makes_room(pair):
+                raise
+            logger.warning(
+                f"{pair}: an exit was refused while targets rested ({message_of(error)}). They are "
+                "cancelled, and it is sent again."
+            )
+        return self._send(**order)
+
+    def _makes_room(self, pair: str) -> bool:
+        """Cancels the targets of a pair; returns whether all are gone and had no fill."""
+        trade, before = open_trade(pair), _amount_of(pair)
+        if trade is None or not self._orders.open(pair):
+            return False
+        return not self.withdraw(trade) and _amount_of(pair) == before
 
     def withdraw(self, trade: Trade) -> list[JournalEntry]:
         """Cancels and books the targets of a trade, if it can; returns the others."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from perpkit.execution.book import Book, NoBook, read_book
-from perpkit.execution.refusals import NO_POSITION, TOO_LARGE, bound_in
+from perpkit.execution.refusals import CANNOT_REDUCE, TOO_LARGE, bound_in
 from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.answers import FailureKind, RequestFailure
 from perpkit.ops.stop.closing import (
@@ -31,7 +31,7 @@ _LEVELS, _WEIGHT_OF_LEVELS = 100, 5
 # No order of any type is accepted: the contract is closed, or there is none of this name.
 _ENDED = frozenset({-1121, -4140, -4141})
 # Refusals of the position or the quantity, which apply to orders of every type.
-_NOT_OF_THE_TYPE = _ENDED | {NO_POSITION, TOO_LARGE, -1111, -4003, -4004, -4023, -4061, -4118}
+_NOT_OF_THE_TYPE = _ENDED | CANNOT_REDUCE | {TOO_LARGE, -1111, -4003, -4004, -4023, -4061}
 
 
 class Closes:

@@ -16,10 +16,14 @@ changes nothing.
 
 Where the exchange's rules leave room or are not public, the engine follows these rules:
 
+- While a symbol is closed nothing of it trades: conditional orders stay, resting orders do not fill
+  and nothing is liquidated. What its price has reached meanwhile happens at the reopening.
 - Matching: see `matching`. Conditional orders trigger before resting orders fill, and both happen
   before liquidation, because a falling price reaches them in that order.
 - A reduce-only order is cut to what resting closing orders with price priority leave to close. If
-  that is nothing, it is refused (-2022). It expires with the position.
+  that is nothing, it is refused (-2022). It expires with the position. Of an account that is
+  `strict_reduce_only` it is refused instead of cut, except at market for the whole position, and
+  also where it is more than any resting closing orders leave (-4118): see `acceptance`.
 - If the order of a triggered conditional order is refused, the conditional order ends as REJECTED
   and keeps the refusal. With price protection, a conditional order does not trigger while mark and
   last price are further apart than the contract allows.

@@ -75,6 +75,8 @@ def accept(
     closing = new.reduce_only or closes(side, position_side)
     _check_status(state, new.symbol, closing)
     if closing:
+        if account.strict_reduce_only and not triggered:
+            check_reduce_only(holding, side, position_side, quantity, limit)
         quantity = min(quantity, reducible(holding, side, position_side, limit))
         if quantity <= 0:
             raise Refusal.REDUCE_ONLY.error()
@@ -151,6 +153,29 @@ def reducible(
             if order.closing and order.side is side and (order.price - limit) * side.sign >= 0:
                 before += order.remaining
     return abs(position.amount) - before
+
+
+def check_reduce_only(
+    holding: SymbolHolding,
+    side: Side,
+    position_side: PositionSide,
+    quantity: Decimal,
+    limit: Decimal | None,
+) -> None:
+    """Raises -2022 above the position, -4118 above what resting orders leave of it to close.
+
+    In one-way mode only, and never of a MARKET order for the whole position or more. Binance FAQ
+    360039707291 has the first case and the exception, a user's report the second: see
+    docs/venue.md. The exchange publishes neither the codes nor whether all such orders are refused.
+    """
+    held = -side.sign * holding.position(position_side).amount
+    if position_side is not PositionSide.BOTH or held <= 0 or (limit is None and quantity >= held):
+        return
+    if quantity > held:
+        raise Refusal.REDUCE_ONLY.error()
+    orders = (order for order in holding.orders.values() if order.closing and order.side is side)
+    if quantity + sum((order.remaining for order in orders), ZERO) > held:
+        raise Refusal.REDUCE_ONLY_ORDERS.error()
 
 
 def check_margin(

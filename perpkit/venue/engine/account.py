@@ -107,6 +107,7 @@ class Position:
 
     :param amount: base asset, negative for a short
     :param isolated_wallet: margin set aside for it, quote asset; 0 with cross margin
+    :param opened: id of the trade that opened it when it was last flat; 0 before the first one
     :param cost: net cost since it was last flat, quote asset: bought minus sold at the prices paid,
         plus commissions
     :param realized: profit of all that was ever closed of it, before commissions, quote asset
@@ -117,6 +118,7 @@ class Position:
     entry: Decimal = ZERO
     isolated_wallet: Decimal = ZERO
     updated: int = 0
+    opened: int = 0
     cost: Decimal = ZERO
     realized: Decimal = ZERO
 
@@ -166,6 +168,8 @@ class Account:
     :param wallets: balances by asset, isolated wallets included; only an `Income` changes them. One
         of credits makes it an account in credits mode
     :param maker, taker: commission rates, fractions of the traded value
+    :param strict_reduce_only: reduce-only orders are refused where the exchange may refuse them,
+        instead of being cut: see `acceptance`
     :param countdowns: by symbol, when all its orders will be cancelled, ms
     :param listener: is called with every event; None while there is no user data stream
     """
@@ -179,6 +183,7 @@ class Account:
     taker: Decimal = Decimal("0.0005")
     hedge: bool = False
     multi_assets: bool = False
+    strict_reduce_only: bool = False
     updated: int = 0
     holdings: dict[str, SymbolHolding] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)

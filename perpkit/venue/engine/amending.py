@@ -11,7 +11,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from perpkit.venue.engine import filters, ledger, matching
-from perpkit.venue.engine.acceptance import check_margin, closes, reducible
+from perpkit.venue.engine.acceptance import (
+    check_margin,
+    check_reduce_only,
+    closes,
+    reducible,
+)
 from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.contract import ZERO, Contract
 from perpkit.venue.engine.events import Execution, OrderEvent
@@ -115,6 +120,8 @@ def _allowed(
     holding.orders = {n: other for n, other in orders.items() if other is not order}
     try:
         if order.closing:
+            if account.strict_reduce_only:
+                check_reduce_only(holding, order.side, order.position_side, left, price)
             left = min(left, reducible(holding, order.side, order.position_side, price))
             if left <= ZERO:
                 raise Refusal.REDUCE_ONLY.error()

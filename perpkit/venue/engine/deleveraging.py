@@ -27,7 +27,7 @@ _HIGHEST = 4
 
 
 def quantiles(state: EngineState, account: Account, symbol: str) -> dict[PositionSide, int]:
-    holding = state.holding(account, symbol)
+    holding = state.seen(account, symbol)
     return {p.side: quantile(state, account, holding, p) for p in holding.held()}
 
 

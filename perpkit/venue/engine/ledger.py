@@ -126,6 +126,8 @@ def fill(
     if closed:
         insured = _close(state, account, holding, position, closed, pnl, now, trade_id, kind)
     if amount != closed:
+        if not position.amount:
+            position.opened = trade_id
         _open(holding, position, amount - closed, price)
     position.updated = now
 

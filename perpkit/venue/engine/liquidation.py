@@ -26,7 +26,12 @@ from perpkit.venue.engine.state import EngineState
 
 
 def liquidate(state: EngineState, symbol: str, now: int) -> None:
-    """Liquidates each position and cross account whose margin fails at `symbol`'s mark price."""
+    """Liquidates each position and cross account whose margin fails at `symbol`'s mark price.
+
+    Positions of closed symbols wait for the reopening, as nobody can take them over before.
+    """
+    if state.halted(symbol):
+        return
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is None:
@@ -107,7 +112,11 @@ def _liquidate_isolated(
 def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int) -> None:
     """Liquidates positions, greatest maintenance margin first, until the margin suffices."""
     unfilled: set[Position] = set()
-    while held := cross_positions(account, asset):
+    while held := [
+        (holding, position)
+        for holding, position in cross_positions(account, asset)
+        if not state.halted(holding.symbol)
+    ]:
         if not gone(state, account, *held[0]):
             return
         for holding in account.holdings.values():

@@ -55,6 +55,10 @@ class MarketSide:
         self._state.contract(symbol)
         self._state.status[symbol] = status
 
+    def status(self, symbol: str) -> SymbolStatus:
+        """Returns the status that was set last; TRADING if none was."""
+        return self._state.status.get(symbol, SymbolStatus.TRADING)
+
     def on_collateral(self, asset: str, worth: Decimal) -> None:
         """Sets what one unit of an asset counts as margin in multi-assets mode, USD; 0 or more."""
         self._state.collateral[asset] = worth
@@ -72,6 +76,8 @@ class MarketSide:
     ) -> None:
         """Applies a market move: triggers conditional orders, fills resting ones, liquidates.
 
+        While the symbol is closed only its prices and expiries are applied.
+
         The engine knows only the prices shown here: show a candle's low and high so that stops and
         limits there are reached. If `depth` is unchanged, what orders took from it stays taken.
 
@@ -88,6 +94,8 @@ class MarketSide:
         else:
             quote.update(last, mark, depth)
         terms.expire_due(state, symbol, now)
+        if state.halted(symbol):
+            return
         triggers.trigger_reached(state, symbol, now)
         matching.match_resting(state, symbol, now, traded, resting_limit)
         liquidation.liquidate(state, symbol, now)

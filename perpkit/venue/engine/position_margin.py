@@ -7,17 +7,29 @@ margin, so that taking never liquidates.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from perpkit.venue.engine import filters
 from perpkit.venue.engine.acceptance import side_of_position
-from perpkit.venue.engine.account import Account, MarginChange
+from perpkit.venue.engine.account import Account, MarginChange, Position, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
+from perpkit.venue.engine.contract import ZERO
 from perpkit.venue.engine.events import AccountReason, of_position
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import EngineState
 
 MONEY_PLACES = 8
+_LEAST = Decimal(1).scaleb(-MONEY_PLACES)
+
+
+def spare(state: EngineState, holding: SymbolHolding, position: Position) -> Decimal:
+    """Returns how much margin an isolated position can give up: eight decimals, 0 or more."""
+    mark = state.quote(holding.symbol).mark
+    notional = abs(position.amount) * mark
+    maintenance = state.contract(holding.symbol).brackets.maintenance(notional)
+    needed = max(notional / holding.leverage, maintenance + _LEAST)
+    free = position.isolated_wallet + position.unrealized(mark) - needed
+    return max(ZERO, min(position.isolated_wallet, free).quantize(_LEAST, ROUND_FLOOR))
 
 
 def change_margin(
@@ -35,7 +47,7 @@ def change_margin(
         mode, -4049 with cross margin, -4054 without a position, -4050 for more than is free, -4051
         for more than the position can spare
     """
-    contract, holding = state.contract(symbol), state.holding(account, symbol)
+    holding = state.holding(account, symbol)
     if not amount:
         raise Refusal.AMOUNT_NOT_POSITIVE.error()
     filters.check_precision(amount, MONEY_PLACES)
@@ -46,14 +58,8 @@ def change_margin(
         raise Refusal.NO_POSITION_MARGIN.error()
     if amount > balance_of(state, account, holding.asset).max_withdraw:
         raise Refusal.CROSS_BALANCE.error()
-    if amount < 0:
-        mark = state.quote(symbol).mark
-        notional = abs(position.amount) * mark
-        wallet = position.isolated_wallet + amount
-        left = wallet + position.unrealized(mark)
-        enough = left >= notional / holding.leverage
-        if wallet < 0 or not enough or left <= contract.brackets.maintenance(notional):
-            raise Refusal.ISOLATED_BALANCE.error()
+    if amount < 0 and -amount > spare(state, holding, position):
+        raise Refusal.ISOLATED_BALANCE.error()
     position.isolated_wallet += amount
     account.updated = now
     change = MarginChange(symbol, amount, holding.asset, now, position.side)

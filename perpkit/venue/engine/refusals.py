@@ -61,6 +61,10 @@ class Refusal(Enum):
     POSITION_MODE_POSITION = -4068, "Position side cannot be changed if there exists position."
     BATCH_SIZE = -4082, "Invalid number of batch place orders."
     DUPLICATE_CLIENT_ID = -4116, "ClientOrderId is duplicated."
+    REDUCE_ONLY_ORDERS = (
+        -4118,
+        "ReduceOnly Order Failed. Please check your existing position and open orders",
+    )
     USE_ALGO_ENDPOINT = (
         -4120,
         "Order type not supported for this endpoint. "
@@ -161,7 +165,6 @@ _OTHERS = {
     -2023: "User in liquidation mode now.",
     -4087: "User can only place reduce only order",
     -4088: "User can not place order currently",
-    -4118: "ReduceOnly Order Failed. Please check your existing position and open orders",
     -4192: "Trade forbidden due to Cooling-off Period.",
     -4411: "Please sign TradFi-Perps agreement contract fapi.",
 }  # fmt: skip

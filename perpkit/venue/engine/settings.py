@@ -15,6 +15,7 @@ from perpkit.venue.engine.events import (
     of_position,
 )
 from perpkit.venue.engine.orders import PositionSide
+from perpkit.venue.engine.position_margin import spare
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.state import EngineState
 
@@ -39,7 +40,7 @@ def set_leverage(state: EngineState, account: Account, symbol: str, leverage: in
         raise Refusal.LOW_LEVERAGE.error()
     account.report(LeverageEvent(symbol, leverage))
     if leverage > previous and holding.isolated:
-        _release(account, holding, previous)
+        _release(state, account, holding, previous)
     return cap
 
 
@@ -53,12 +54,13 @@ def _exposures(state: EngineState, holding: SymbolHolding) -> tuple[Decimal, Dec
     return longs, shorts
 
 
-def _release(account: Account, holding: SymbolHolding, previous: int) -> None:
-    """Frees the margin that isolated positions no longer need at a higher leverage."""
+def _release(state: EngineState, account: Account, holding: SymbolHolding, previous: int) -> None:
+    """Frees the margin that isolated positions no longer need at a higher leverage, as far as a
+    user could take it: a loss may need it."""
     for position in holding.held():
         value = abs(position.amount) * position.entry
         freed = money(value / previous - value / holding.leverage)
-        freed = min(freed, position.isolated_wallet)
+        freed = min(freed, spare(state, holding, position))
         position.isolated_wallet -= freed
         if freed:
             reason = AccountReason.MARGIN_TRANSFER

@@ -21,7 +21,7 @@ DEFAULT_LEVERAGE = 20  # of a symbol whose leverage was never set, as on the exc
 class SymbolStatus(StrEnum):
     TRADING = "TRADING"
     SETTLING = "SETTLING"  # to be delisted: positions can only be closed
-    CLOSE = "CLOSE"  # no orders at all
+    CLOSE = "CLOSE"  # no orders at all, and nothing trades or is triggered
 
 
 @dataclass(slots=True)
@@ -61,6 +61,10 @@ class EngineState:
             raise invalid_symbol()
         return contract
 
+    def halted(self, symbol: str) -> bool:
+        """Returns whether nothing of a symbol trades now: no trigger, no fill, no liquidation."""
+        return self.status.get(symbol) is SymbolStatus.CLOSE
+
     def worth(self, asset: str) -> Decimal:
         """Returns what one unit of an asset counts as margin in multi-assets mode, USD."""
         return self.collateral.get(asset, ONE)
@@ -77,11 +81,22 @@ class EngineState:
         return quote
 
     def holding(self, account: Account, symbol: str) -> SymbolHolding:
+        """Returns what an account has in a symbol, which it uses from now on.
+
+        :raises VenueError: -1121 for an unknown symbol
+        """
+        return account.holdings.setdefault(symbol, self.seen(account, symbol))
+
+    def seen(self, account: Account, symbol: str) -> SymbolHolding:
+        """Returns what an account has in a symbol; of one that it has not used, a copy that shows
+        how it would begin.
+
+        :raises VenueError: -1121 for an unknown symbol
+        """
         holding = account.holdings.get(symbol)
         if holding is None:
             contract = self.contract(symbol)
             leverage = min(DEFAULT_LEVERAGE, contract.brackets.max_leverage)
-            holding = account.holdings[symbol] = SymbolHolding(
-                symbol, leverage, asset=account.settled_in(contract.asset)
-            )
+            asset = account.settled_in(contract.asset)
+            holding = SymbolHolding(symbol, leverage, asset=asset)
         return holding

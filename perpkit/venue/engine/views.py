@@ -57,7 +57,7 @@ class PositionView:
 
 def position_views(state: EngineState, account: Account, symbol: str) -> list[PositionView]:
     """Returns BOTH in one-way mode, LONG and SHORT in hedge mode; flat positions included."""
-    holding = state.holding(account, symbol)
+    holding = state.seen(account, symbol)
     sides = (PositionSide.LONG, PositionSide.SHORT) if account.hedge else (PositionSide.BOTH,)
     return [_view(state, account, holding, holding.position(side)) for side in sides]
 

@@ -177,6 +177,10 @@ def trails(state: EngineState, symbol: str) -> list[Algo]:
 
 
 def _holders(state: EngineState, symbol: str) -> Iterator[tuple[Account, SymbolHolding]]:
+    """Iterates over those for whom a price may set something off; there are none while the symbol
+    is closed."""
+    if state.halted(symbol):
+        return
     for account in state.accounts.values():
         holding = account.holdings.get(symbol)
         if holding is not None:

@@ -128,12 +128,12 @@ class OrderFaults:
 
     def _positions(self, account: Account, symbol: str, now: int) -> None:
         holding = account.holdings.get(symbol)
-        # The time of its last fill distinguishes a position from the next one.
+        # The trade that opened it distinguishes a position from every other one.
         for position in list(holding.held()) if holding else ():
-            if self._meets(FaultKind.LIQUIDATION, symbol, position.updated, now):
+            if self._meets(FaultKind.LIQUIDATION, symbol, position.opened, now):
                 self._engine.force_liquidation(account, symbol, now)
             elif self._in_profit(position, symbol) and (
-                fault := self._meets(FaultKind.ADL, symbol, position.updated, now)
+                fault := self._meets(FaultKind.ADL, symbol, position.opened, now)
             ):
                 share = Decimal(str(fault.number("share")))
                 self._engine.force_adl(account, symbol, now, share=share)

@@ -61,6 +61,11 @@ class Replay:
         """
         if not symbols:
             return
+        for symbol in symbols:
+            # A fault may have been added or removed, or have struck as often as it may, since then.
+            stands = self._market.as_of(since).listing(symbol)
+            if order_status(stands.status) is not self._engine.status(symbol):
+                self.show(symbol, since)
         now = since
         while now < until:
             now = self._next_stop(symbols, now, until)

@@ -257,8 +257,8 @@ def _add_trades(router: APIRouter, market: Market) -> None:
 
 def _add_statistics(router: APIRouter, market: Market) -> None:
     for path, make in STATISTICS.items():
-
-        def statistics(
+        # Not in a thread: the loop may add a fault while the faults are read.
+        async def statistics(
             symbol: Symbol,
             period: Symbol,
             startTime: Time = None,  # noqa: N803

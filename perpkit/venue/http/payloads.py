@@ -167,14 +167,14 @@ def book_ticker(market: Market, symbol: str) -> dict[str, Any]:
         "askPrice": ask,
         "askQty": ask_size,
         "time": now,
-        "lastUpdateId": now // 1000,
+        "lastUpdateId": now,
     }
 
 
 def depth(market: Market, symbol: str, levels: int) -> dict[str, Any]:
     now = market.book_time(symbol)
     sides = _levels(market.instrument(symbol), market.book(symbol, levels))
-    return {"lastUpdateId": now // 1000, "E": now, "T": now, **sides}
+    return {"lastUpdateId": now, "E": now, "T": now, **sides}
 
 
 def _levels(instrument: Instrument, book: Book) -> dict[str, list[list[str]]]:

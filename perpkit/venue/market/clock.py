@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,14 +14,20 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class SystemClock:
-    """The machine's clock plus `offset` ms."""
+    """The machine's clock, moved; while that is set back, it stands still."""
 
-    offset: int = 0
+    def __init__(self, offset: int = 0) -> None:
+        """:param offset: ms that are added to the machine's time"""
+        self.offset = offset
+        self._shown = 0
+        self._lock = threading.Lock()
 
     def now(self) -> int:
-        return time.time_ns() // 1_000_000 + self.offset
+        # What has happened once, such as a settlement, must not happen again.
+        with self._lock:
+            self._shown = max(self._shown, time.time_ns() // 1_000_000 + self.offset)
+            return self._shown
 
     @classmethod
     def starting_at(cls, moment: int) -> SystemClock:

@@ -45,10 +45,26 @@ def test_leverage_of_an_isolated_position_goes_up_only_and_frees_margin():
     desk.order("BUY", 10)
     assert desk.position().isolated_wallet == dec("100.1")
     assert code_of(lambda: desk.engine.set_leverage(desk.user, "BTCUSDT", 5)) == -4161
+    desk.price("100.1")
     before = desk.position().liquidation_price
     desk.engine.set_leverage(desk.user, "BTCUSDT", 20)
     assert desk.position().isolated_wallet == dec("50.05")
     assert desk.position().liquidation_price > before
+
+
+@pytest.mark.parametrize(
+    ("mark", "kept"),
+    [(101, "50.05"), (100, "51"), (95, "98.5"), ("94.5", "100.1"), (93, "100.1")],
+)
+def test_a_higher_leverage_leaves_what_a_loss_needs(mark, kept):
+    """The initial margin of the new leverage, at mark price: it never liquidates."""
+    desk = Desk(1000, isolated=True)
+    desk.order("BUY", 10)
+    desk.price(mark)
+    desk.engine.set_leverage(desk.user, "BTCUSDT", 20)
+    desk.price(mark)
+    assert desk.position().isolated_wallet == dec(kept)
+    assert desk.amount == 10
 
 
 def test_a_position_cannot_outgrow_its_bracket():

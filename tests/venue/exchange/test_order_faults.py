@@ -227,3 +227,28 @@ def test_a_position_in_profit_is_deleveraged(client, market, exchange, clock):
     assert client("GET", "/fapi/v1/openAlgoOrders", symbol=BTC) == []
     (account,) = exchange.engine.accounts
     assert [o.client_id for o in account.orders.values()][-1] == "adl_autoclose"
+
+
+def test_positions_that_were_opened_at_one_moment_are_each_liquidated(client, market, clock):
+    buy(client)
+    buy(client, symbol="ETHUSDT", quantity="1")
+    plan(market, FaultKind.LIQUIDATION)
+    clock.time += 1000
+    assert client("GET", "/fapi/v3/positionRisk") == []
+
+
+def test_a_position_is_deleveraged_once(client, market, clock):
+    buy(client)
+    rises = {"change": 0.1, "mark_share": 1.0}
+    market.faults.add(Fault(FaultKind.PRICE_GAP, since=market.now() + 1, parameters=rises))
+    plan(market, FaultKind.ADL, parameters={"share": 0.5})
+    for _ in range(3):
+        clock.time += 1000
+        (held,) = client("GET", "/fapi/v3/positionRisk", symbol=BTC)
+    assert float(held["positionAmt"]) == 0.05
+    # One that has been turned is another position.
+    buy(client, side="SELL", quantity="0.15")
+    falls(market)
+    clock.time += 1000
+    (held,) = client("GET", "/fapi/v3/positionRisk", symbol=BTC)
+    assert float(held["positionAmt"]) == -0.05

@@ -15,7 +15,7 @@ from perpkit.venue.exchange import replay
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.market.candles import PriceKind
-from perpkit.venue.market.clock import VirtualClock
+from perpkit.venue.market.clock import SystemClock, VirtualClock
 from perpkit.venue.market.market import Market
 from tests.cases import cases
 from tests.venue.conftest import START
@@ -188,6 +188,99 @@ def test_what_waits_for_a_better_book_hinders_no_stop(history):
     assert sold(stuck=True) == sold(stuck=False)
 
 
+HALTS = pytest.mark.parametrize("kind", [FaultKind.MAINTENANCE, FaultKind.SYMBOL_STATUS])
+
+
+def halted(history, kind: FaultKind, falls: Fault) -> Desk:
+    """A long at 50x with a stop and a limit to buy more, both near, and a symbol that is closed
+    from a minute on for half an hour; `falls` begins meanwhile."""
+    desk = Desk(history, wallet=300)
+    desk.engine.set_leverage(desk.account, BTC, 50)
+    desk.order(BTC, "BUY", Decimal("0.05"))
+    desk.algo(BTC, "SELL", "STOP_MARKET", PART, trigger_price=desk.price(BTC, 0.98))
+    desk.algo(BTC, "SELL", "TRAILING_STOP_MARKET", PART, callback_rate=Decimal(5))
+    desk.order(BTC, "BUY", PART, price=desk.price(BTC, 0.985))
+    desk.market.faults.add_all([Fault(kind, since=closing(), until=reopening()), falls])
+    return desk
+
+
+def closing() -> int:
+    return FIRST + MINUTE_MS
+
+
+def reopening() -> int:
+    return FIRST + 31 * MINUTE_MS
+
+
+@HALTS
+@pytest.mark.parametrize("every", [7_000, HOUR_MS])
+def test_nothing_trades_while_a_symbol_is_closed(history, kind, every):
+    """Down to where stop, limit and liquidation are, and up again."""
+    wick = {"change": -0.1, "recovery": 1.0}
+    since, until = closing() + MINUTE_MS, reopening() - MINUTE_MS
+    fall = Fault(FaultKind.FLASH_CRASH, symbol=BTC, since=since, until=until, parameters=wick)
+    desk = halted(history, kind, fall)
+    before = len(desk.account.fills)
+    desk.watch(32 * MINUTE_MS, every)
+    assert [algo.status for algo in desk.account.algos.values()] == ["NEW", "NEW"]
+    assert len(desk.engine.open_orders(desk.account, BTC)) == 1
+    assert len(desk.account.fills) == before
+
+
+@HALTS
+def test_a_stop_that_was_passed_meanwhile_triggers_at_the_reopening(history, kind):
+    gap = {"change": -0.04, "mark_share": 1.0}
+    fall = Fault(FaultKind.PRICE_GAP, symbol=BTC, since=closing() + MINUTE_MS, parameters=gap)
+    desk = halted(history, kind, fall)
+    desk.watch(reopening() - 1 - FIRST, 7_000)
+    stop, _ = desk.account.algos.values()
+    assert stop.status == "NEW"
+    desk.watch(MINUTE_MS, MINUTE_MS)
+    assert (stop.status, stop.triggered) == ("FINISHED", reopening())
+    sold = next(fill for fill in desk.account.fills if fill.side == "SELL")
+    assert float(sold.price / stop.trigger_price) == pytest.approx(0.96 / 0.98, rel=0.005)
+
+
+@pytest.mark.parametrize("times", [None, 1])
+def test_a_halt_begins_and_ends_with_its_fault(history, times):
+    """Added and removed while the clock stands still, or used up by a request."""
+    desk = Desk(history)
+    desk.order(BTC, "BUY", PART)
+    desk.algo(BTC, "SELL", "STOP_MARKET", PART, trigger_price=desk.price(BTC, 0.98))
+    faults, now = desk.market.faults, desk.clock.now()
+    name = faults.add(Fault(FaultKind.MAINTENANCE, since=now, times=times))
+    gap = {"change": -0.04, "mark_share": 1.0}
+    faults.add(Fault(FaultKind.PRICE_GAP, symbol=BTC, since=now + 1, parameters=gap))
+    desk.watch(MINUTE_MS, 7_000)
+    (stop,) = desk.account.algos.values()
+    assert stop.status == "NEW"
+    if times is None:
+        faults.remove(name)
+    else:
+        assert faults.strikes_now(name)
+    desk.watch(1, 1)
+    assert stop.status == "FINISHED"
+
+
+def test_a_closed_symbol_is_left_alone_where_cross_margin_fails(history):
+    """Only what is traded can be closed now."""
+    desk = leveraged(history, isolated=False, falls=True)
+    now = desk.clock.now()
+    falls = {"change": -0.2, "mark_share": 1.0}
+    desk.market.faults.add_all(
+        [
+            Fault(FaultKind.SYMBOL_STATUS, symbol=BTC, since=now, until=now + HOUR_MS),
+            Fault(FaultKind.PRICE_GAP, since=now + MINUTE_MS, parameters=falls),
+            # What ETH has left of the margin must not be enough by chance.
+            Fault(FaultKind.PRICE_GAP, symbol=BTC, since=now + HOUR_MS - 1, parameters=falls),
+        ]
+    )
+    desk.watch(HOUR_MS - 1, HOUR_MS)
+    assert [view.symbol for view in desk.engine.positions(desk.account) if view.amount] == [BTC]
+    desk.watch(1, 1)
+    assert not any(view.amount for view in desk.engine.positions(desk.account))
+
+
 @pytest.mark.parametrize("every", [17 * MINUTE_MS, DAY_MS])
 def test_a_delisted_position_is_settled_and_its_orders_are_gone(history, every):
     desk = Desk(history)
@@ -232,6 +325,19 @@ def test_funding_is_settled_on_time_and_once(history):
     once = paid(3 * DAY_MS)
     assert [time % (8 * HOUR_MS) for time, _ in once] == [0] * 9
     assert paid(47 * MINUTE_MS) == once
+
+
+def test_funding_is_settled_once_by_a_clock_that_is_set_back(history, monkeypatch):
+    settled = FIRST // (8 * HOUR_MS) * 8 * HOUR_MS + 8 * HOUR_MS
+    machine = [settled - MINUTE_MS]
+    monkeypatch.setattr("time.time_ns", lambda: machine[0] * 1_000_000)
+    desk = Desk(history, settled - MINUTE_MS)
+    desk.market.clock = SystemClock()
+    desk.order(BTC, "BUY", PART)
+    for time in (settled + 50, settled - 100, settled + 60):
+        machine[0] = time
+        desk.exchange.catch_up()
+    assert [i.time for i in desk.account.incomes if i.kind == "FUNDING_FEE"] == [settled]
 
 
 def test_an_idle_account_costs_no_looks_at_the_market(history, monkeypatch):

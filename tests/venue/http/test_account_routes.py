@@ -268,3 +268,16 @@ class TestCredits:
         assert european.refusal("POST", "/fapi/v1/marginType", **crossed) == (400, -4046)
         brackets = {"symbol": BTC}
         assert european("GET", "/fapi/v1/leverageBracket", **brackets)[0]["brackets"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/fapi/v2/account", "/fapi/v2/positionRisk", "/fapi/v1/symbolConfig"]
+)
+def test_looking_at_a_symbol_does_not_use_it(client, exchange, path):
+    client("POST", "/fapi/v1/leverage", symbol=BTC, leverage=3)
+    shown = client("GET", path)
+    rows = shown["positions"] if path.endswith("account") else shown
+    assert {row["symbol"]: int(row["leverage"]) for row in rows} == {
+        symbol: 3 if symbol == BTC else 20 for symbol in exchange.market.symbols
+    }
+    assert [*exchange.engine.account("key").holdings] == [BTC]

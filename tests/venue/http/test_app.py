@@ -1,11 +1,14 @@
 """The HTTP: the exchange's shapes, and its refusals word for word."""
 
+from threading import get_ident
+
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from perpkit.durations import DAY_MS, HOUR_MS
 from perpkit.venue.http.app import create_app
+from perpkit.venue.http.statistics import STATISTICS
 from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.market.history import History
 from perpkit.venue.market.listing import Lifetime
@@ -293,3 +296,37 @@ def test_a_contract_without_trading_has_no_price(history, clock, day, path, list
     assert listed["XRPUSDT"] == ("PENDING_TRADING" if day == 1 else "CLOSE")
     candles = client.get("fapi/v1/klines?symbol=XRPUSDT&interval=1d").json()
     assert len(candles) == (0 if day == 1 else 10)
+
+
+def test_a_book_that_is_another_has_another_id(market, clock):
+    """Within a second, too: its prices follow the last one."""
+    client = TestClient(create_app(market))
+    clock.time = clock.time // 1000 * 1000
+    seen: dict[int, tuple[object, ...]] = {}
+    for _ in range(40):
+        clock.time += 49
+        book = client.get("/fapi/v1/depth?symbol=BTCUSDT&limit=5").json()
+        top = client.get("/fapi/v1/ticker/bookTicker?symbol=BTCUSDT").json()
+        assert top["lastUpdateId"] == book["lastUpdateId"]
+        assert [top["bidPrice"], top["bidQty"]] == book["bids"][0]
+        shown = (str(book["bids"]), str(book["asks"]))
+        assert seen.setdefault(book["lastUpdateId"], shown) == shown
+    assert list(seen) == sorted(seen)
+    assert len(set(seen.values())) > 3
+
+
+def test_statistics_are_read_in_the_loop(market, monkeypatch):
+    """In a thread they would read the faults while the loop adds one."""
+    threads, readings = set(), Market.readings
+
+    def noted(*args, **how):
+        threads.add(get_ident())
+        return readings(*args, **how)
+
+    monkeypatch.setattr(Market, "readings", noted)
+    with TestClient(create_app(market)) as client:
+        client.get("/fapi/v1/openInterest?symbol=BTCUSDT").raise_for_status()
+        assert len(threads) == 1
+        for name in STATISTICS:
+            client.get(f"/futures/data/{name}?symbol=BTCUSDT&period=1h").raise_for_status()
+    assert len(threads) == 1

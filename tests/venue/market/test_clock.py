@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.market import datadir
 from perpkit.venue.market.candles import INTERVALS_MS, PriceKind
-from perpkit.venue.market.clock import VirtualClock
+from perpkit.venue.market.clock import SystemClock, VirtualClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.relabel import relabelled
 from perpkit.venue.market.synthetic import generate
@@ -62,6 +62,13 @@ def test_advances_from_many_threads_all_count():
     for thread in threads:
         thread.join()
     assert clock.now() == 16_000
+
+
+def test_the_systems_clock_stands_still_while_the_machines_is_set_back(monkeypatch):
+    times = iter([1_000, 1_005, 400, 1_004, 1_006])
+    monkeypatch.setattr("time.time_ns", lambda: next(times) * 1_000_000)
+    clock = SystemClock(offset=START)
+    assert [clock.now() - START for _ in range(5)] == [1_000, 1_005, 1_005, 1_005, 1_006]
 
 
 def test_the_market_moves_with_it(history):

@@ -86,13 +86,13 @@ class _Books:
 
     def __init__(self, make: Callable[[int], Message], made: Callable[[], int]) -> None:
         """:param make: the message, given the update id of the one before
-        :param made: when the book on show was made, ms"""
+        :param made: when the book on show was made, ms, which is its update id"""
         self._make, self._made = make, made
-        self._id = made() // _BOOK_MS - 1
+        self._id = made() - _BOOK_MS
 
     def poll(self, now: int) -> list[Message]:  # noqa: ARG002
-        shown = self._made() // _BOOK_MS
-        if shown <= self._id:
+        shown = self._made()
+        if shown // _BOOK_MS <= self._id // _BOOK_MS:
             return []
         message = self._make(self._id)
         self._id = shown
