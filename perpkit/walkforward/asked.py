@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -87,7 +88,12 @@ class Asked:
         :raises ValueError: naming what is missing
         """
         config = self._config()
-        strategy = StrategyResolver.load_strategy(config)
+        # Freqtrade writes the strategy's own values into the configuration that it loads it with.
+        # There, they would stand above the parameters of each window.
+        strategy = StrategyResolver.load_strategy(deepcopy(config))
+        if strategy.timeframe is None:
+            raise ValueError("timeframe must be in the configuration or the strategy, got none")
+        config["timeframe"] = strategy.timeframe
         pairs = tuple(config["exchange"]["pair_whitelist"])
         windows = self.calendar.windows(self.start, self.end)
         datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
