@@ -243,10 +243,14 @@ class ConfluenceStrategy(PerpStrategy):
         if owners and columns is not None:
             side, row = trade.trade_direction, columns.row(current_time)
             known = columns.age(row, current_time) < STALE * columns.step
-            enter, exit_ = (
-                known and any(columns.value(flag(n, f"{what}_{side}"), row) > 0 for n in owners)
+            enters, leaves = (
+                [known and columns.value(flag(n, f"{what}_{side}"), row) > 0 for n in owners]
                 for what in ("enter", "exit")
             )
+            # Freqtrade lets an entry cancel an exit. Here only a source's own entry cancels its
+            # exit: the first of the owners that leaves ends the trade.
+            exit_ = any(out and not again for again, out in zip(enters, leaves, strict=True))
+            enter = any(enters) and not exit_
         return super().should_exit(trade, rate, current_time, enter=enter, exit_=exit_, **kwargs)
 
     def entry_conditions(self, dataframe: pd.DataFrame) -> Conditions:
