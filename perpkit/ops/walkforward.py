@@ -178,10 +178,17 @@ def _calendar(train: str, test: str, purge: str, embargo: str, *, anchored: bool
 
 
 def _setup(asked: Asked) -> Setup:
+    from perpkit.walkforward.asked import decided_spaces
     from perpkit.walkforward.worker import quiet
 
     with quiet():
         setup = asked.setup()
+    for space, option in decided_spaces(setup).items():
+        print(
+            f'spaces: {space} is searched for nothing, since "{option}" of the configuration '
+            "stands above it.",
+            file=sys.stderr,
+        )
     say_if_marked(setup.datadir)
     return setup
 

@@ -39,7 +39,7 @@ from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.searched import rule_at, searched
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.market.columns import with_columns
-from perpkit.risk.budgets import budget_rooms, share_of
+from perpkit.risk.budgets import Budgets, budget_rooms, share_of
 from perpkit.risk.exposure import Holding, PlannedEntry, Room
 from perpkit.risk.stops import EntryStop, StopMethod
 from perpkit.signals.combining import SourceTags, owners_of
@@ -72,7 +72,7 @@ class ConfluenceStrategy(PerpStrategy):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        folder = Path(config.get("user_data_dir") or "user_data")
+        folder = self._folder
         self.sources = {
             each.name: each for each in chosen(self.confluence.sources, folder / "strategies")
         }
@@ -104,6 +104,16 @@ class ConfluenceStrategy(PerpStrategy):
     def perpkit_decided_by(self) -> tuple[type, ...]:
         """The classes of the sources, for `perpkit.bot.binding`."""
         return tuple(type(each.source) for each in self.sources.values())
+
+    @property
+    def perpkit_reads(self) -> tuple[Path, ...]:
+        """The files beside its source and candles that decide what it trades."""
+        rule = self.confluence
+        return (self._folder / rule.budgets_file,) if rule.budgets is Budgets.OUT_OF_SAMPLE else ()
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.config.get("user_data_dir") or "user_data")
 
     @property
     def _candle(self) -> timedelta:
