@@ -85,6 +85,25 @@ def test_what_hyperopt_found_is_in_force_in_the_test(userdir, default_futures_co
         file.unlink()
 
 
+@pytest.mark.parametrize("place", ["get_asked_points", "_save_result"])
+def test_a_search_that_was_interrupted_has_no_result(userdir, tmp_path, monkeypatch, place):
+    """Wherever it is: Freqtrade takes it for the end of the search."""
+    hyperopt = pytest.importorskip("freqtrade.optimize.hyperopt.hyperopt", exc_type=ImportError)
+    stock, calls = getattr(hyperopt.Hyperopt, place), []
+
+    def interrupted(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return stock(*args, **kwargs)
+
+    monkeypatch.setattr(hyperopt.Hyperopt, place, interrupted)
+    setup = asked(userdir, epochs=3, spaces=("buy",), min_trades=1).setup()
+    with alone(), pytest.raises(KeyboardInterrupt):
+        Worker(setup, tmp_path).compute(setup.request.windows[0])
+    assert len(calls) == 2
+
+
 SIGNALS = "own_signals_of_a_walk"
 BUDGETS = {"morning": 0.01, "evening": 0.03}
 
