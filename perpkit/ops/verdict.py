@@ -155,17 +155,19 @@ def _holding(run: Run, datadir: Path, data_format: str, given: bool) -> pd.Serie
 
 
 def _defaults(run: Run) -> tuple[dict[str, Any] | None, str]:
-    """Returns the defaults that the windows give, or why there are none."""
-    from perpkit.walkforward.plateaus import defaults
+    """Returns the defaults that the windows give, and why there are none, or what they lack."""
+    from perpkit.walkforward.plateaus import defaults, has_target_tables
 
     if not run.request.epochs:
         return None, ""
     if not run.is_complete:
         return None, "Defaults follow from a run that is complete."
     try:
-        return defaults(run.results), ""
+        found = defaults(run.results)
     except ValueError as error:
         return None, f"No defaults: {error}."
+    tables = has_target_tables(run.results)
+    return found, "Tables of roi have no default: hyperopt draws their times." if tables else ""
 
 
 def _of_table(path: Path, ideas: float, seed: int, *, as_json: bool) -> None:

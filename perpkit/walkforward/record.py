@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from perpkit.research.hyperopt.epochs import is_rated
 from perpkit.research.marked import daily_returns
 from perpkit.research.trades import Trade, exported_trade
 
@@ -71,6 +72,11 @@ class Epoch:
     trades: int
     profit: float
     parameters: Mapping[str, Any]
+
+    @property
+    def rated(self) -> bool:
+        """Whether it traded enough to have a loss of its own."""
+        return is_rated(self.loss)
 
 
 @dataclass(frozen=True)
