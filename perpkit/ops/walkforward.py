@@ -136,6 +136,9 @@ def walkforward(
         if propose is not None and not epochs:
             raise BadInputError("propose needs parameters that were optimised, with --epochs")
         if propose is not None:
+            from perpkit.walkforward.proposal import check_place
+
+            check_place(propose, setup.request.strategy)
             check_can_judge()
         _admit(setup, look=look)
         directory = out or Path(setup.config["user_data_dir"]) / "walkforward" / (

@@ -16,6 +16,7 @@ from freqtrade.data.history.datahandlers import get_datahandler
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.optimize.hyperopt_tools import HyperoptTools
+from freqtrade.plugins.pairlist.pairlist_helpers import expand_pairlist
 from freqtrade.resolvers import StrategyResolver
 from freqtrade.strategy.hyper import detect_all_parameters
 
@@ -103,7 +104,7 @@ class Asked:
         if strategy.timeframe is None:
             raise ValueError("timeframe must be in the configuration or the strategy, got none")
         config["timeframe"] = strategy.timeframe
-        pairs = tuple(config["exchange"]["pair_whitelist"])
+        pairs = _pairs_of(config)
         windows = self.calendar.windows(self.start, self.end)
         datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
         path = config.get("strategy_path")  # of the option, or of a configuration file
@@ -206,6 +207,27 @@ class _Reading(Configuration):
 
     def _process_logging_options(self, config: Any) -> None:
         config |= {"verbosity": 0, "print_colorized": False}
+
+
+def _pairs_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the pairs of the whitelist; a pattern is of those that have candles."""
+    handler = get_datahandler(config["datadir"], config["dataformat_ohlcv"])
+    stored = sorted(
+        pair
+        for pair, timeframe, kind in handler.ohlcv_get_available_data(
+            config["datadir"], config["trading_mode"]
+        )
+        if (timeframe, kind) == (config["timeframe"], config["candle_type_def"])
+    )
+    exchange = config["exchange"]
+    found = expand_pairlist(exchange["pair_whitelist"], stored, keep_invalid=True)
+    black = expand_pairlist(exchange.get("pair_blacklist", []), stored)
+    if not found:
+        raise ValueError(
+            f"exchange.pair_whitelist must name pairs with {config['timeframe']} candles in "
+            f"{config['datadir']}, got {', '.join(exchange['pair_whitelist'])}"
+        )
+    return tuple(pair for pair in dict.fromkeys(found) if pair not in black)
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:

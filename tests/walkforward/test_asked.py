@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from typer.testing import CliRunner
 
+from perpkit.cli import app
 from perpkit.risk import budget_file
 from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward import deciding
@@ -102,6 +104,31 @@ def test_a_search_that_was_interrupted_has_no_result(userdir, tmp_path, monkeypa
     with alone(), pytest.raises(KeyboardInterrupt):
         Worker(setup, tmp_path).compute(setup.request.windows[0])
     assert len(calls) == 2
+
+
+def test_where_a_proposal_may_not_lie_is_said_before_anything_runs(userdir, tmp_path):
+    configure(userdir, stoploss=-0.1)
+    out = tmp_path / "run"
+    command = [
+        "walkforward", "-c", REPOSITORY / "config.json.example", "-c", userdir / "own.json",
+        "--userdir", userdir, "--strategy", "InTheMarket", "--timerange", "20230125-20230210",
+        "--train", "12d", "--test", "8d", "--epochs", "3", "--out", out,
+        "--propose", userdir / "strategies/InTheMarket.json",
+    ]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, command)))
+    assert done.exit_code == 2
+    assert "propose must not be a strategy's parameter file" in done.output
+    assert 'stoploss is searched for nothing, since "stoploss" of the config' in done.output
+    assert not out.exists()
+
+
+def test_patterns_of_a_whitelist_are_of_the_pairs_with_candles(userdir):
+    exchange = {"name": "binance", "pair_blacklist": ["ETH/.*"]}
+    configure(userdir, exchange={**exchange, "pair_whitelist": [".*/USDT:USDT", PAIRS[0]]})
+    assert asked(userdir).setup().request.pairs == (PAIRS[0], PAIRS[2])
+    configure(userdir, exchange={**exchange, "pair_whitelist": [".*/BTC:BTC"]})
+    with pytest.raises(ValueError, match=r"exchange\.pair_whitelist must name pairs .*/BTC:BTC"):
+        asked(userdir).setup()
 
 
 SIGNALS = "own_signals_of_a_walk"
