@@ -83,7 +83,7 @@ def _stressed(
     futures = all(":" in pair for pair in found.pairs)
     # Freqtrade brings the leverage tiers of this exchange along.
     known = known_as(found.exchange, (DEFAULT_EXCHANGE,)) is not None
-    tiers = market.tiers if known else lambda pair: None
+    tiers = market.tiers if known else lambda _: None
     lacking = "" if asked or not futures else cross_margin_lacks(found, market, tiers)
     margined = futures and not lacking
     names = asked or [name for name in DEFAULT if margined or name != "cross_margin"]

@@ -13,8 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from perpkit.ops.bot_config import unchecked_config
-from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors, places_of
+from perpkit.ops.bot_files import (
+    Config,
+    DbUrl,
+    Userdir,
+    errors,
+    places_of,
+    user_directory,
+)
 from perpkit.ops.stored import BadInputError
 from perpkit.ops.why_words import counted, sentence
 from perpkit.record.decisions import Decision, Kind, as_row

@@ -2,9 +2,10 @@
 
 The rule, see docs/proof.md: in each window but the last, the plateau is the best tenth of its
 epochs by loss, at least `LEAST_EPOCHS`, all of them with enough trades to have a loss; a number's
-value there is the median of the plateau, any other value its most frequent one. The default is the median, or the most frequent one, of these
-windows. The last window is left out, so that its test has seen nothing of the defaults. A target
-table, `roi`, has no default: hyperopt draws its times, so that no two tables have the same ones.
+value there is the median of the plateau, any other value its most frequent one. The default is the
+median, or the most frequent one, of these windows. The last window is left out, so that its test
+has seen nothing of the defaults. A target table, `roi`, has no default: hyperopt draws its times,
+so that no two tables have the same ones.
 """
 
 from __future__ import annotations

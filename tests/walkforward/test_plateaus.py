@@ -46,7 +46,7 @@ def test_what_traded_too_little_is_on_no_plateau(bad):
     values, losses = [*range(10, 16), *[90] * 34], [1.0, 2.0, 3.0, 4.0, 5.0, 9.0, *[bad] * 34]
     assert plateau(tried(1, {"rsi": values}, losses)) == {"buy.rsi": 12}
     losses[4:] = [bad] * 36
-    with pytest.raises(ValueError, match="with enough trades must be at least 5 .* got 4 in wind"):
+    with pytest.raises(ValueError, match=r"with enough trades must be at least 5 .* got 4 in wind"):
         plateau(tried(1, {"rsi": values}, losses))
 
 
