@@ -103,6 +103,7 @@ def freqtrade(
     own = {
         "exchange": {"pair_whitelist": PAIRS},
         "pairlists": [{"method": "StaticPairList"}],
+        "max_open_trades": 3,  # with which the tables of the pages were made
         **settings,
     }
     (userdir / "own.json").write_text(json.dumps(own))

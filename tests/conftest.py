@@ -41,6 +41,7 @@ def acceleration_is_off() -> Iterator[None]:
     yield
     if (switch := sys.modules.get("perpkit.bot.acceleration.switch")) is not None:
         switch.switch_off()
+        switch._trading = False  # a bot in this process switches it off for good
 
 
 @pytest.fixture

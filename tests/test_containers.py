@@ -88,6 +88,14 @@ def test_the_image_of_ours_is_unprivileged_and_has_a_version():
     assert re.search(r"^ARG FREQTRADE_TAG=\d{4}\.\d+$", dockerfile, re.MULTILINE)
 
 
+def test_the_image_has_what_an_operator_cannot_add():
+    """Its containers can write nowhere, so that a message "pip install ..." helps nobody there."""
+    dockerfile = (REPOSITORY / "docker" / "Dockerfile").read_text()
+    [extras] = re.findall(r"/tmp/perpkit\[([a-z,]+)\]", dockerfile)
+    needed = {"alerts", "keys", "metrics", "report", "research", "webhook"}
+    assert needed <= set(extras.split(","))
+
+
 @each_service
 def test_what_is_mounted_is_there_and_secrets_are_files(name):
     service = SERVICES[name]

@@ -53,6 +53,14 @@ def command() -> click.Command:
     return typer.main.get_command(app)
 
 
+def options_without_help(here: click.Command, name: str = "perpkit") -> list[str]:
+    found = [f"{name} {param.name}" for param in here.params
+             if param.param_type_name == "option" and not param.help]  # fmt: skip
+    for each, below in getattr(here, "commands", {}).items():
+        found += options_without_help(below, f"{name} {each}")
+    return found
+
+
 def unknown_options(words: list[str]) -> list[str]:
     """Commands and options of a call that the command line does not have."""
     here = command()
@@ -120,6 +128,10 @@ def test_every_test_that_a_page_names_is_there(page):
     named = {piece for piece in pages.code(text(page)) if re.fullmatch(r"test_\w+(\.py)?", piece)}
     files = {path.name for path in (REPOSITORY / "tests").rglob("test_*.py")}
     assert [n for n in sorted(named) if n not in files and f"def {n}(" not in sources()] == []
+
+
+def test_every_option_has_a_help_text():
+    assert options_without_help(command()) == []
 
 
 def parameters_of(name: str) -> set[str]:

@@ -52,6 +52,8 @@ NOT_TRADING = frozenset(
         "alerts",
     }
 )
+# The switches of "use" that decide as little.
+_SWITCHES_NOT_TRADING = frozenset({"alerts"})
 
 
 def binding(strategy: Any) -> Bound:
@@ -132,7 +134,11 @@ def _options(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"exchange.{name}", exchange[name]
     own = config.get("perpkit")
     for name, value in own.items() if isinstance(own, Mapping) else ():
-        if name not in NOT_TRADING:
+        if name == "use" and isinstance(value, Mapping):
+            switches = {each: value[each] for each in value if each not in _SWITCHES_NOT_TRADING}
+            if switches:
+                yield "perpkit.use", switches
+        elif name not in NOT_TRADING:
             yield f"perpkit.{name}", value
 
 

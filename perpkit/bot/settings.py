@@ -14,6 +14,8 @@ from perpkit.parameters.declared import declared
 T = TypeVar("T")
 # Keys of a protection's configuration that belong to Freqtrade.
 FREQTRADE_KEYS = frozenset({"method", "enabled"})
+# The switch in the configuration's "perpkit" of `perpkit.bot.acceleration`.
+ACCELERATION = "acceleration"
 
 
 def overridden(default: T, given: object, where: str, beside: frozenset[str] = frozenset()) -> T:

@@ -19,7 +19,7 @@ from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import LocalTrade, Order, Trade
 from freqtrade.strategy import DecimalParameter, IStrategy
 
-from perpkit.bot.acceleration.candle_loop import STAYS
+from perpkit.bot.acceleration.stays import STAYS
 from perpkit.bot.callbacks.fail_closed import FailsClosed
 from perpkit.bot.callbacks.safe_answers import SAFE_ANSWERS
 from perpkit.bot.candles.candle_columns import CandleColumns

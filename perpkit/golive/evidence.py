@@ -33,6 +33,16 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class NotAsked:
+    """Evidence that is not asked for.
+
+    :param why: it is not, in one line
+    """
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Slipped:
     """
     :param bps: mean of how much worse the bot's fills were than those of its twins
@@ -99,7 +109,7 @@ class Evidence:
     made: Made | Missing
     differing: Differing | Missing
     rehearsal: Rehearsal | Missing
-    keys: Keys | Missing
+    keys: Keys | NotAsked | Missing
 
 
 def days_known(live: Results) -> float:

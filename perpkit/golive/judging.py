@@ -1,6 +1,7 @@
 """Judges the evidence by the criteria: one row each, measured against required, with the reason.
 
-What is missing is not passed. No criterion makes up for another one.
+What is missing is not passed. A good figure in one criterion does not make up for a bad one in
+another.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from perpkit.durations import DAY_S
 from perpkit.golive.criteria import LEAST, MANY, Criteria
-from perpkit.golive.evidence import COUNTED_DAYS, Evidence, Missing
+from perpkit.golive.evidence import COUNTED_DAYS, Evidence, Missing, NotAsked
 from perpkit.research.overfitting.bootstrap import interval
 
 
@@ -199,6 +200,8 @@ def _keys(found: Evidence) -> Row:
     name, required = "API key", "every check of `perpkit keys check` is made, and none fails"
     if isinstance(found.keys, Missing):
         return _missing(name, required, found.keys)
+    if isinstance(found.keys, NotAsked):
+        return Row(name, f"not asked: {found.keys.why}", required, True)
     wrong, warned = found.keys
     measured = [f"{len(wrong)} complaints"] if wrong else []
     if warned:

@@ -140,7 +140,9 @@ def import_(
 
 @data.command()
 def archive(
-    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y%m%d"])],
+    since: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d", "%Y%m%d"], help="The first day (UTC).")
+    ],
     pairs: Pairs = "",
     more: More = None,
     url: Annotated[str, typer.Option(help="Of a server laid out as the exchange's archive.")] = "",

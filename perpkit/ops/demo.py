@@ -129,6 +129,7 @@ def backtest(
         f"--timerange={timerange}",
         "--cache=none",
         "--export=trades",
+        "--max-open-trades=3",
         *flags,
     )
     [export] = set(RESULTS.glob("*.zip")) - before

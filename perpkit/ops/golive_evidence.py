@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perpkit.files.errors import FileError
+from perpkit.market.exchanges import facts_of
 from perpkit.ops.bot_config import BotConfig
 from perpkit.ops.golive_tested import other
 from perpkit.ops.results_input import Input
@@ -22,7 +23,7 @@ from perpkit.record.urls import refuse_url
 if TYPE_CHECKING:
     from perpkit.golive.band import Band
     from perpkit.golive.criteria import Criteria, Kind
-    from perpkit.golive.evidence import Evidence, Keys, Missing
+    from perpkit.golive.evidence import Evidence, Keys, Missing, NotAsked
     from perpkit.ops.stored_market import StoredMarket
     from perpkit.record.golive import Bound
     from perpkit.record.rehearsed import Rehearsal
@@ -225,11 +226,14 @@ def _rehearsal(sources: Sources) -> Rehearsal | Missing:
     return found
 
 
-def _keys(sources: Sources) -> Keys | Missing:
-    from perpkit.golive.evidence import Keys, Missing
+def _keys(sources: Sources) -> Keys | NotAsked | Missing:
+    from perpkit.golive.evidence import Keys, Missing, NotAsked
     from perpkit.ops.keys.findings import key_findings
     from perpkit.ops.level import Level
 
+    name = sources.bot.config["exchange"]["name"]
+    if not facts_of(name).keeps_orders:
+        return NotAsked(f"Perpkit cannot check a key of {name}, look at it there")
     if sources.offline:
         return Missing("the exchange was not asked: leave out --offline")
     from perpkit.ops.exchange import exchange_client

@@ -36,7 +36,7 @@ def journal(
 ) -> None:
     """Print the orders that the bot was about to send: pair, strategy, intent, outcome.
 
-    The newest come last. The bot may run meanwhile. It exits with 1 where there is no such order.
+    The newest come last. The bot may run meanwhile. It exits with 1 where no order has that ID.
     """
     with errors(JournalError):
         files = bot_files(config, userdir, db_url)

@@ -28,7 +28,7 @@ from tests.conftest import REPOSITORY
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 URL = "http://127.0.0.1:1"
 PAIRS = ["BTC/USDT:USDT", "ETH/USDT:USDT"]
-HOURS = 500
+HOURS = 800
 # As the example's, but for the pairs, of which two will do.
 FEWER = {"exchange": {"pair_whitelist": PAIRS}}
 

@@ -78,8 +78,8 @@ ONGOING: Mapping[str, str] = {
 # page has them, then these, while its bot trades.
 REHEARSAL = "## 4. Rehearse, and see a halt"
 BESIDE_A_BOT: Mapping[str, str] = {
-    "perpkit state": "RsiSmaSwing, live, running",
-    "perpkit state -c config.json -c private.json": "RsiSmaSwing, live, running",
+    "perpkit state": "TrendFollowing, live, running",
+    "perpkit state -c config.json -c private.json": "TrendFollowing, live, running",
     "perpkit state --db-url sqlite:///tradesv3.sqlite --json": '"journal"',
     "perpkit why": "ETH/USDT:USDT",
     "perpkit why BTC": "BTC/USDT:USDT",
@@ -222,9 +222,9 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "perpkit compare --live tradesv3.sqlite --backtest LAST.zip",
     ),
     "a month of dry-run, its backtest and a rehearsal; tests/integration/test_golive.py": (
-        "perpkit golive -c config.json --live user_data/tradesv3.dryrun.sqlite "
+        "perpkit golive -c config.json --live tradesv3.dryrun.sqlite "
         "--backtest user_data/backtest_results/backtest-result-….zip "
-        "--rehearsal config.venue.rehearsal/rehearsal-….json",
+        "--rehearsal live.rehearsal/rehearsal-….json",
     ),
     "a result of hyperopt with 20 epochs; tests/report/test_plateau_command.py": (
         "perpkit plateau strategy_RsiSmaSwing_….fthypt",

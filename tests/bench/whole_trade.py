@@ -52,7 +52,8 @@ class Phase(StrEnum):
     AFTER = "after"
 
 
-_END = {Way.STOP: 49_000.0, Way.TARGET: 56_500.0}
+# Below the first stop, too, for one that is not trailed.
+_END = {Way.STOP: 47_000.0, Way.TARGET: 56_500.0}
 _MARKETS = {
     way: scripted_market(
         _MINUTE,

@@ -91,6 +91,19 @@ def test_neither_the_mode_nor_keys_count(default_futures_config, source):
     assert binding(live) == binding(load(default_futures_config, source))
 
 
+@pytest.mark.parametrize("before", [{}, {"guard": False}])
+@pytest.mark.parametrize(
+    ("switched", "counts"),
+    [({"alerts": True}, False), ({"targets": True}, True), ({"refresh": False}, True)],
+)
+def test_a_switch_counts_where_it_decides(default_futures_config, source, before, switched, counts):
+    found = [
+        binding(load(default_futures_config, source, perpkit=perpkit)).parts
+        for perpkit in ({"use": before} if before else {}, {"use": {**before, **switched}})
+    ]
+    assert (found[0] != found[1]) == counts
+
+
 def test_a_verdict_at_a_venue_is_none_at_the_exchange(default_futures_config, source):
     at_exchange = binding(load(default_futures_config, source)).parts
     redirected = overlay("http://127.0.0.1:8900", source.parent)["exchange"]

@@ -8,7 +8,7 @@ import pytest
 
 from perpkit.golive.band import Band
 from perpkit.golive.criteria import Criteria
-from perpkit.golive.evidence import Differing, Evidence, Keys, Made, Missing, Slipped
+from perpkit.golive.evidence import Differing, Evidence, Keys, Made, Missing, NotAsked, Slipped
 from perpkit.golive.judging import judge, least_trades
 from perpkit.record.rehearsed import Rehearsal
 from perpkit.research.causes import Cause, Effect, Explained
@@ -165,6 +165,12 @@ def test_warnings_of_the_key_are_named_and_pass():
     warned = replace(GOOD, keys=Keys(warned=("age: 100 days",)))
     [row] = [each for each in judge(CRITERIA, warned, NOW) if each.name == "API key"]
     assert (row.passed, row.measured) == (True, "warnings: age: 100 days")
+
+
+def test_a_key_that_is_not_asked_for_passes_and_says_why():
+    found = judge(CRITERIA, replace(GOOD, keys=NotAsked("no check of a key there")), NOW)
+    [row] = [each for each in found if each.name == "API key"]
+    assert (row.passed, row.measured) == (True, "not asked: no check of a key there")
 
 
 def test_few_trades_need_the_wider_interval():

@@ -232,7 +232,7 @@ FOLLOWS = {
 }
 # A part of what others print.
 PRINTS = {
-    "perpkit state $FILES": "RsiSmaSwing, live, running",
+    "perpkit state $FILES": "TrendFollowing, live, running",
     "perpkit why BTC $FILES": "a halt",
     "perpkit why ETH $FILES": "no entry (a breaker)",
     "perpkit why --by-reason $FILES": "halted",

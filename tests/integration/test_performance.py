@@ -32,9 +32,10 @@ STRATEGY = "GuardedSteered"
 
 
 @contextmanager
-def running(folder, at=START, **performance):
+def running(folder, at=START, strategy=STRATEGY, **performance):
     limits = {"every_hours": 1, **performance}
-    perpkit = {"use": {"refresh": False, "book": False}, "performance": limits}
+    use = {"use": {"refresh": False, "book": False}} if strategy == STRATEGY else {"attach": True}
+    perpkit = {**use, "protections": [], "performance": limits}
     settings = {
         "db_url": f"sqlite:///{folder}/dry.sqlite",
         "perpkit": perpkit,
@@ -42,7 +43,7 @@ def running(folder, at=START, **performance):
         "stake_amount": 1_000,
         "max_open_trades": 1,
     }
-    with bench(STRATEGY, MARKET, at, userdir=folder, **settings) as bot:
+    with bench(strategy, MARKET, at, userdir=folder, **settings) as bot:
         yield bot
 
 
@@ -58,7 +59,7 @@ def judge(folder, **changed):
         "band": NARROW,
         **changed,
     }
-    path = golive_file({"user_data_dir": folder}, STRATEGY)
+    path = golive_file({"user_data_dir": folder}, given["strategy"])
     golive.write(path, Verdict(**given), machine_key_made())
 
 
@@ -121,6 +122,19 @@ def test_three_looks_outside_block_entries_until_an_operator_clears_it(tmp_path)
         assert said(bot)[-1].startswith(f"ACTIVE: {NAME} has released: its lock was ended")
         later(bot, 3)
         assert restricted(bot) == []  # results count from then on
+
+
+def test_it_watches_an_attached_strategy_as_well(tmp_path):
+    judge(tmp_path, strategy="Steered")
+    with running(tmp_path, strategy="Steered") as bot:
+        bot.run(1, STEP)
+        lose(bot)
+        later(bot, 2)
+        [_, tripped] = said(bot)
+        assert tripped.startswith(f"REDUCING: {NAME}: -")
+        bot.bot.strategy.side = "long"
+        bot.run(12, STEP)
+        assert len(bot.trades()) == 1
 
 
 def test_the_band_of_a_verdict_that_did_not_pass_counts_as_well(tmp_path):

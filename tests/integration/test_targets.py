@@ -147,6 +147,37 @@ def test_they_rest_beside_the_stop_and_take_the_profit(side, way):
         assert breaches(venue) == []
 
 
+ATTACHED = {"attach": ["guard"], "use": {"targets": True}}
+
+
+@pytest.mark.parametrize(("side", "way"), [("long", 1), ("short", -1)])
+def test_an_attached_strategy_has_the_target_of_the_whole(side, way):
+    """Which follows what the strategy adds."""
+    rising = market((4, 50_000.0), (5, 50_000.0 + way * 3_000))
+    # A profit of 6% at three times leverage.
+    own = {"minimal_roi": {"0": 0.06}, "perpkit": ATTACHED, "max_open_trades": 1}
+    with live_bench("StubbornSteered", rising, START, **own) as (bot, venue):
+        bot.run(2, STEP)
+        hold(bot, venue, side)
+        bot.run(1, STEP)
+        first = abs(venue.amount)
+        (target,) = targets(venue)
+        assert float(target.price) == pytest.approx(50_000 * (1 + way * 0.02), rel=0.002)
+        assert (target.quantity, target.reduce_only) == (first, True)
+        bot.bot.strategy.adds = True
+        bot.run_until(lambda: abs(venue.amount) > first, MINUTE, STEP)
+        bot.bot.strategy.adds = False
+        bot.run_until(lambda: not bot.trades()[0].has_open_orders, MINUTE, STEP)
+        bot.run(3, STEP)
+        (target,), (stop,) = targets(venue), live_stops(venue)
+        assert target.quantity == stop.quantity == abs(venue.amount)
+        until(bot, 5.5)
+        (trade,) = bot.trades()
+        assert (target.status, trade.exit_reason) == (OrderStatus.FILLED, "roi")
+        assert (targets(venue), live_stops(venue), unequal(bot, venue)) == ([], [], [])
+        assert breaches(venue) == []
+
+
 def test_a_part_fill_is_booked_and_the_rest_is_placed_again():
     with held(STILL) as (bot, venue):
         whole, (first, _) = venue.amount, targets(venue)

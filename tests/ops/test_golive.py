@@ -2,11 +2,16 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.golive.evidence import Missing, NotAsked
+from perpkit.ops import golive_evidence
+from perpkit.ops.golive_evidence import Sources
 from perpkit.record.golive import Verdict, golive_file, write
 from perpkit.record.machine_key import machine_key_made, place
 from tests.bench.machine import machine  # noqa: F401
@@ -52,11 +57,25 @@ def test_one_line_names_it(home, options, settings, words):
     assert not place().exists()
 
 
+@pytest.mark.parametrize("offline", [True, False])
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("bybit", "Perpkit cannot check a key of bybit"), ("okx", "Perpkit cannot check a key of okx"),
+     ("binance", None), ("binanceusdm", None)],
+)  # fmt: skip
+def test_a_key_is_asked_for_where_it_can_be_checked(name, found, offline):
+    bot = SimpleNamespace(config={"exchange": {"name": name}})
+    sources = Sources(bot, None, None, Path(), None, None, offline)  # a key is not even given
+    keys = golive_evidence._keys(sources)
+    assert isinstance(keys, NotAsked if found else Missing)
+    assert found is None or found in keys.why
+
+
 def verdict(home, **changed):
     """An earlier one, on the strategy of the example's configuration."""
     key = machine_key_made()
     given = {
-        "strategy": "RsiSmaSwing",
+        "strategy": "TrendFollowing",
         "passed": True,
         "failed": (),
         "at": datetime(2026, 3, 2, 10, tzinfo=UTC),
@@ -65,7 +84,7 @@ def verdict(home, **changed):
         "bound": {},
         **changed,
     }
-    path = golive_file({"user_data_dir": home / "user_data"}, "RsiSmaSwing")
+    path = golive_file({"user_data_dir": home / "user_data"}, "TrendFollowing")
     write(path, Verdict(**given), key)
     return path
 

@@ -177,7 +177,13 @@ def test_a_look_from_the_future_does_not_count(folder, behind, refused):
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"perpkit": {}}, {"perpkit": None}, {"perpkit": {"account": "main"}}],
+    [
+        {},
+        {"perpkit": {}},
+        {"perpkit": None},
+        {"perpkit": {"account": "main"}},
+        {"perpkit": {"fleet_dir": None, "fleet_bot": None}},
+    ],
 )
 def test_most_bots_belong_to_none(given):
     assert membership(given) is None

@@ -104,7 +104,21 @@ class Cuts:
 _cuts = Cuts()
 
 
+def _counts_references() -> bool:
+    """Whether this Python counts references to a frame as `Cut` expects: a release may count one
+    less where a local name is an argument, and a frame that a strategy keeps would go out again."""
+    source = DataFrame({"close": [1.0, 2.0]})
+    cut = Cut(source, 1, Table(source._mgr))
+    alone = cut.serves(source, 1)
+    kept = cut.frame
+    serves_kept = cut.serves(source, 1)
+    cut.drop()
+    return alone and kept is cut.frame and not serves_kept
+
+
 def _install(replacements: Replacements) -> None:
+    if not _counts_references():
+        raise RuntimeError("this Python counts references in another way")
     stock, clear = DataProvider.get_analyzed_dataframe, DataProvider.clear_cache
 
     def get_analyzed_dataframe(self: Any, pair: str, timeframe: str) -> tuple[DataFrame, datetime]:
@@ -127,7 +141,6 @@ def _install(replacements: Replacements) -> None:
 
 
 FRAMES = Part(
-    "analyzed frames",
     [
         Seam("freqtrade.data.dataprovider:DataProvider.get_analyzed_dataframe", ("cd2d55588009",)),
         Seam("freqtrade.data.dataprovider:DataProvider.clear_cache", ("c2cef0f6126b",)),

@@ -6,37 +6,24 @@ but the callback and what is answered when that fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
-
 from freqtrade.optimize import backtesting
 from freqtrade.strategy import interface
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper as _stock_wrapper
 
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
+from perpkit.bot.acceleration.remembered import remembered
 
 # More than the callbacks of a strategy: where the answer to a failure is a price, few come again.
 _REMEMBERED = 64
-_remembered: Any = lru_cache(maxsize=_REMEMBERED, typed=True)(_stock_wrapper)
-
-
-def strategy_safe_wrapper(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-    """As `freqtrade.strategy.strategy_wrapper.strategy_safe_wrapper`."""
-    try:
-        wrapper: Callable[..., Any] = _remembered(f, *args, **kwargs)
-    except TypeError:  # what cannot be a key, such as a list as the answer to a failure
-        wrapper = _stock_wrapper(f, *args, **kwargs)
-    return wrapper
+remembered_wrapper = remembered(_stock_wrapper, _REMEMBERED)
 
 
 def _install(replacements: Replacements) -> None:
     for module in (interface, backtesting):
-        replacements.put(module, "strategy_safe_wrapper", strategy_safe_wrapper)
+        replacements.put(module, "strategy_safe_wrapper", remembered_wrapper)
 
 
 CALLBACKS = Part(
-    "callbacks",
     [
         Seam(
             "freqtrade.strategy.strategy_wrapper:strategy_safe_wrapper",
@@ -44,5 +31,5 @@ CALLBACKS = Part(
         ),
     ],
     _install,
-    _remembered.cache_clear,
+    remembered_wrapper.forget,
 )

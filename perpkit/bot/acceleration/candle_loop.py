@@ -12,7 +12,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from freqtrade.enums import TradingMode
 from freqtrade.optimize.backtesting import (
     DATE_IDX,
     ELONG_IDX,
@@ -28,11 +27,7 @@ from freqtrade.persistence import LocalTrade, Order
 from freqtrade.strategy.interface import IStrategy
 
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
-
-# An attribute of a strategy that knows itself whether a candle changes anything of a trade whose
-# stop is not reached: a function of the trade, the time, and the opening and the best price of the
-# candle. It changes nothing of the trade; False leaves the candle to Freqtrade.
-STAYS = "_perpkit_stays"
+from perpkit.bot.acceleration.stays import STAYS, is_below
 
 _stock_loop = Backtesting.backtest_loop
 _stock_check = Backtesting._check_trade_exit
@@ -124,19 +119,6 @@ def _stays_by_levels(strategy: IStrategy, trade: LocalTrade, best: float) -> boo
         return False
 
 
-def is_below(trade: LocalTrade, rate: float, target: float) -> bool:
-    """Whether the profit at a rate is below a target, with more certainty than floats have.
-
-    :param target: in terms of `LocalTrade.calc_profit_ratio`
-    """
-    if not trade.open_trade_value or trade.trading_mode != TradingMode.FUTURES:
-        return trade.calc_profit_ratio(rate) <= target
-    fee, funding = trade.fee_close or 0.0, trade.funding_fees or 0.0
-    worth = trade.amount * rate * (1 + fee if trade.is_short else 1 - fee)
-    change = (worth - funding if trade.is_short else worth + funding) / trade.open_trade_value - 1
-    return (-change if trade.is_short else change) * trade.leverage < target - _UNCERTAIN
-
-
 def has_only_stop_and_target(strategy: IStrategy) -> bool:
     """Whether nothing of a strategy's own can be a reason for an exit."""
     if strategy.use_custom_stoploss or strategy.use_custom_roi:
@@ -150,8 +132,6 @@ def has_only_stop_and_target(strategy: IStrategy) -> bool:
 
 _PLAIN: dict[type, bool] = {}
 _NAMES = frozenset(_DECIDING)
-# Of a profit ratio, which has eight decimals; floats are off by less than a millionth of it.
-_UNCERTAIN = 1e-6
 
 
 def _install(replacements: Replacements) -> None:
@@ -164,7 +144,6 @@ _TRADE = "freqtrade.persistence.trade_model:LocalTrade."
 _STRATEGY = "freqtrade.strategy.interface:IStrategy."
 
 CANDLES = Part(
-    "candles",
     [
         Seam(f"{_RUN}backtest_loop", ("e6a713e72f92",)),
         Seam(f"{_RUN}_check_trade_exit", ("4ac309aa6b16",)),

@@ -93,7 +93,6 @@ def _install(replacements: Replacements) -> None:
 _RUN = "freqtrade.optimize.backtesting:Backtesting."
 
 ROWS = Part(
-    "rows",
     [
         Seam(f"{_RUN}time_pair_generator", ("4c0344a35320", "293bb211cda2")),
         Seam(f"{_RUN}_time_pair_generator_det", ("32f83cdf4a20",)),

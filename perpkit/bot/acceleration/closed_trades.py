@@ -101,7 +101,6 @@ def _install(replacements: Replacements) -> None:
 
 
 CLOSED_TRADES = Part(
-    "closed trades",
     [
         Seam("freqtrade.persistence.trade_model:LocalTrade.get_trades_proxy", ("65f85899a73e",)),
         Seam("freqtrade.persistence.trade_model:LocalTrade.close_bt_trade", ("c1245ab3425a",)),

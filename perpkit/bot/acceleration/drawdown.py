@@ -76,7 +76,6 @@ def _install(replacements: Replacements) -> None:
 
 
 DRAWDOWNS = Part(
-    "drawdowns",
     [
         Seam(
             "freqtrade.plugins.protections.max_drawdown_protection:MaxDrawdown._max_drawdown",

@@ -19,7 +19,7 @@ Scaled = tuple[int, int]
 _REMEMBERED = 4096
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED, typed=True)  # a number of 32 bits prints other digits
 def scaled(number: Any) -> Scaled:
     """Returns the decimal number that Python prints for a float.
 
@@ -33,7 +33,7 @@ def scaled(number: Any) -> Scaled:
     return int(before + after), len(after)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED, typed=True)  # a number of 32 bits prints other digits
 def with_fee(amount: float, fee: float, added: bool) -> Scaled:
     """Returns `amount` times one plus or minus `fee`.
 

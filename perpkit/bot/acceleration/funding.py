@@ -19,13 +19,13 @@ from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import LocalTrade
 from pandas import DataFrame
 
-from perpkit.bot.acceleration.part import Part, Replacements, Seam
+from perpkit.bot.acceleration.part import FUNDING_SUM, Part, Replacements, Seam
 from perpkit.market.asof import nanoseconds
 
 _stock_run = Backtesting._run_funding_fees
 _stock_fees = Exchange.calculate_funding_fees
-# Names of attributes of a Backtesting, and of a trade.
-_RATES, SUM = "_perpkit_funding_rates", "_perpkit_funding"
+# Name of an attribute of a Backtesting.
+_RATES = "_perpkit_funding_rates"
 _SECOND = 1_000_000_000
 
 
@@ -96,7 +96,7 @@ def run_funding_fees(
     if rates is None:
         _stock_run(self, trade, current_time, force)
         return
-    known: RunningSum | None = trade.__dict__.get(SUM)
+    known: RunningSum | None = trade.__dict__.get(FUNDING_SUM)
     if (
         force
         or known is None
@@ -105,7 +105,7 @@ def run_funding_fees(
         or known.orders != len(trade.orders)
     ):
         known = RunningSum(rates, trade)
-        trade.__dict__[SUM] = known
+        trade.__dict__[FUNDING_SUM] = known
     total = known.until(seconds)
     fees = total if trade.is_short else -total
     trade.funding_fee_running = fees
@@ -129,7 +129,6 @@ def _install(replacements: Replacements) -> None:
 
 
 FUNDING = Part(
-    "funding",
     [
         Seam(
             "freqtrade.optimize.backtesting:Backtesting._run_funding_fees",

@@ -14,6 +14,11 @@ from importlib import import_module
 from typing import Any
 
 _ABSENT = object()
+# Wraps methods of a backtest, and changes nothing of what they do.
+_FOLLOWING = "perpkit.bot.loading.accelerating"
+
+# The attribute that the part "funding" gives to a trade, and that no strategy's copy has.
+FUNDING_SUM = "_perpkit_funding"
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,13 @@ class Seam:
             return f"the source of {name} cannot be read"
         return None if found in self.digests else f"{name} is not what it was ({found})"
 
+    def present(self) -> Any:
+        """Returns the function, None if it is not there."""
+        try:
+            return self.found()
+        except (ImportError, AttributeError):
+            return None
+
     def found(self) -> Any:
         """:raises ImportError, AttributeError: if it is not there"""
         module, _, name = self.where.partition(":")
@@ -52,8 +64,17 @@ class Seam:
 
 
 def digest(function: Any) -> str:
-    """Twelve digits of a hash of a function's source, without comments on lines of their own."""
-    lines = (line.strip() for line in inspect.getsource(function).splitlines())
+    """Twelve digits of a hash of a function's source, without comments on lines of their own.
+
+    A wrapper around it is another function, but for those by which runs are followed.
+
+    :raises OSError, TypeError: if there is no source
+    """
+    while getattr(function, "__globals__", {}).get("__name__") == _FOLLOWING:
+        function = function.__wrapped__
+    # The code: of a function, `inspect` shows what is wrapped in it.
+    source = inspect.getsource(getattr(function, "__code__", function))
+    lines = (line.strip() for line in source.splitlines())
     code = "\n".join(line for line in lines if line and not line.startswith("#"))
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
@@ -62,25 +83,35 @@ class Replacements:
     """Attributes that are replaced, and what they were."""
 
     def __init__(self) -> None:
-        self._before: list[tuple[Any, str, Any]] = []
+        self._put: list[tuple[Any, str, Any, Any]] = []
 
     def put(self, owner: Any, name: str, value: Any) -> None:
         """:param owner: a class or a module"""
-        self._before.append((owner, name, vars(owner).get(name, _ABSENT)))
+        self._put.append((owner, name, vars(owner).get(name, _ABSENT), value))
         setattr(owner, name, value)
 
+    def stand(self) -> bool:
+        """Whether each attribute still is what it was replaced by."""
+        return all(_is(owner, name, value) for owner, name, _, value in self._put)
+
     def undo(self) -> None:
-        while self._before:
-            owner, name, before = self._before.pop()
+        """Brings back what was there before, but where somebody has put something else since."""
+        while self._put:
+            owner, name, before, value = self._put.pop()
+            if not _is(owner, name, value):
+                continue
             if before is _ABSENT:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
 
 
+def _is(owner: Any, name: str, value: Any) -> bool:
+    return vars(owner).get(name, _ABSENT) is value
+
+
 class Part:
     """
-    :param name: for the log
     :param seams: what it relies on
     :param install: puts its functions in place of Freqtrade's
     :param forget: empties what it has remembered of the last run
@@ -88,14 +119,14 @@ class Part:
 
     def __init__(
         self,
-        name: str,
         seams: Sequence[Seam],
         install: Callable[[Replacements], None],
         forget: Callable[[], None] = lambda: None,
     ) -> None:
-        self.name, self.seams = name, tuple(seams)
+        self.seams = tuple(seams)
         self._install, self._forget = install, forget
         self._replacements = Replacements()
+        self._known: list[Any] = []
         self.is_on = False
 
     def moved(self) -> str | None:
@@ -114,7 +145,24 @@ class Part:
             self._replacements.undo()
             return repr(error)
         self.is_on = True
+        self.remember()
         return None
+
+    def remember(self) -> None:
+        """Remembers the functions that it relies on, after all parts are switched on: what one of
+        them replaces may be a seam of another."""
+        self._known = self._seen() if self.is_on else []
+
+    def is_patched(self) -> bool:
+        """Whether somebody has replaced a function that the part relies on, or has replaced, since
+        it was switched on: a strategy's file can, which Freqtrade imports later."""
+        return self.is_on and not (
+            self._replacements.stand()
+            and all(now is then for now, then in zip(self._seen(), self._known, strict=True))
+        )
+
+    def _seen(self) -> list[Any]:
+        return [seam.present() for seam in self.seams]
 
     def switch_off(self) -> None:
         self._replacements.undo()

@@ -1,32 +1,43 @@
-"""The parts of the acceleration, in the order in which they are switched on."""
+"""The parts of the acceleration, in the order in which they are switched on, and where each is.
+
+Their modules name much of Freqtrade, as private as it may be, so that another release can keep one
+from being imported. They are imported as a backtest begins, one by one, and never by a bot.
+"""
 
 from __future__ import annotations
 
-from perpkit.bot.acceleration.analyzed_frames import FRAMES
-from perpkit.bot.acceleration.callback_wrappers import CALLBACKS
-from perpkit.bot.acceleration.candle_loop import CANDLES
-from perpkit.bot.acceleration.candle_rows import ROWS
-from perpkit.bot.acceleration.closed_trades import CLOSED_TRADES
-from perpkit.bot.acceleration.drawdown import DRAWDOWNS
-from perpkit.bot.acceleration.funding import FUNDING
-from perpkit.bot.acceleration.lock_index import LOCKS
-from perpkit.bot.acceleration.part import Part
-from perpkit.bot.acceleration.period_stats import PERIODS
-from perpkit.bot.acceleration.profits import PROFITS
-from perpkit.bot.acceleration.ticks import TICKS
-from perpkit.bot.acceleration.trade_copies import COPIES
+import sys
+from importlib import import_module
 
-PARTS: tuple[Part, ...] = (
-    FUNDING,
-    PROFITS,
-    TICKS,
-    ROWS,
-    CANDLES,
-    CALLBACKS,
-    COPIES,
-    LOCKS,
-    CLOSED_TRADES,
-    DRAWDOWNS,
-    FRAMES,
-    PERIODS,
-)
+from perpkit.bot.acceleration.part import Part
+
+PARTS = {
+    "funding": "perpkit.bot.acceleration.funding:FUNDING",
+    "profits": "perpkit.bot.acceleration.profits:PROFITS",
+    "tick sizes": "perpkit.bot.acceleration.ticks:TICKS",
+    "rows": "perpkit.bot.acceleration.candle_rows:ROWS",
+    "candles": "perpkit.bot.acceleration.candle_loop:CANDLES",
+    "callbacks": "perpkit.bot.acceleration.callback_wrappers:CALLBACKS",
+    "copies of trades": "perpkit.bot.acceleration.trade_copies:COPIES",
+    "locks": "perpkit.bot.acceleration.locks:LOCKS",
+    "closed trades": "perpkit.bot.acceleration.closed_trades:CLOSED_TRADES",
+    "drawdowns": "perpkit.bot.acceleration.drawdown:DRAWDOWNS",
+    "analyzed frames": "perpkit.bot.acceleration.analyzed_frames:FRAMES",
+    "periods": "perpkit.bot.acceleration.period_stats:PERIODS",
+}
+
+
+def part(name: str) -> Part:
+    """:raises Exception: of any kind, where Freqtrade has not what the module of the part names"""
+    module, _, attribute = PARTS[name].partition(":")
+    found: Part = getattr(import_module(module), attribute)
+    return found
+
+
+def imported() -> dict[str, Part]:
+    """The parts by name that this process has imported, in their order."""
+    return {name: part(name) for name, where in PARTS.items() if _module(where) in sys.modules}
+
+
+def _module(where: str) -> str:
+    return where.partition(":")[0]

@@ -41,6 +41,4 @@ def _install(replacements: Replacements) -> None:
 
 _REPORTS = "freqtrade.optimize.optimize_reports.optimize_reports:"
 
-PERIODS = Part(
-    "periods", [Seam(f"{_REPORTS}_calculate_stats_for_period", ("936d3592446d",))], _install
-)
+PERIODS = Part([Seam(f"{_REPORTS}_calculate_stats_for_period", ("936d3592446d",))], _install)

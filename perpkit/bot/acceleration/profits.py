@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from ccxt import Precise
@@ -16,6 +15,7 @@ from freqtrade.util import FtPrecise
 
 from perpkit.bot.acceleration.exact import as_float, on_tick, scaled, value, with_fee
 from perpkit.bot.acceleration.part import Part, Replacements, Seam
+from perpkit.bot.acceleration.remembered import remembered
 
 _FUTURES = TradingMode.FUTURES
 _stock_open_value = LocalTrade._calc_open_trade_value
@@ -96,8 +96,8 @@ def precise_as_float(self: Precise) -> float:
 
 
 # Amounts and prices of an order are rounded at its placement, its fill, and the end of its trade.
-amount_to_contract_precision = lru_cache(maxsize=_REMEMBERED, typed=True)(_stock_amount)
-remembered_price = lru_cache(maxsize=_REMEMBERED, typed=True)(price_to_precision)
+remembered_amount = remembered(_stock_amount, _REMEMBERED)
+remembered_price = remembered(price_to_precision, _REMEMBERED)
 
 
 def _install(replacements: Replacements) -> None:
@@ -108,16 +108,17 @@ def _install(replacements: Replacements) -> None:
     replacements.put(Precise, "__float__", precise_as_float)
     for module in (trade_model, backtesting):
         replacements.put(module, "price_to_precision", remembered_price)
-        replacements.put(module, "amount_to_contract_precision", amount_to_contract_precision)
+        replacements.put(module, "amount_to_contract_precision", remembered_amount)
 
 
 def _forget() -> None:
-    for remembered in (amount_to_contract_precision, remembered_price, scaled, with_fee):
-        remembered.cache_clear()
+    for forget in (remembered_amount.forget, remembered_price.forget):
+        forget()
+    for cached in (scaled, with_fee):
+        cached.cache_clear()
 
 
 PROFITS = Part(
-    "profits",
     [
         Seam(f"{_MODEL}_calc_open_trade_value", ("fd6d4f50d780",)),
         Seam(f"{_MODEL}_calc_base_close", ("2845c9aac321",)),

@@ -12,15 +12,13 @@ from typing import Any
 
 from freqtrade.enums import TRADE_MODES
 
-from perpkit.bot.acceleration.parts import PARTS
-from perpkit.bot.settings import given_switch
+from perpkit.bot.acceleration import parts
+from perpkit.bot.settings import ACCELERATION, given_switch
 
 logger = logging.getLogger(__name__)
 
-# Of the configuration's "perpkit".
-OPTION = "acceleration"
-
 _said: str | None = None
+_trading = False
 
 
 def follow(config: Mapping[str, Any], *, say: bool = False) -> None:
@@ -30,30 +28,54 @@ def follow(config: Mapping[str, Any], *, say: bool = False) -> None:
     :param say: write what is on to the log, unless that was the last that it said
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
-    if not wanted(config):
+    if why := unwanted(config):
         switch_off()
         if say:
-            _say(logging.INFO, f'Acceleration is off: "perpkit.{OPTION}" is false.')
+            _say(logging.INFO, f"Acceleration is off: {why}.")
         return
-    off = {part.name: why for part in PARTS if (why := part.switch_on())}
+    if any(part.is_patched() for part in parts.imported().values()):
+        switch_off()  # and looks at all of them again
+        say = True
+    off = {name: why for name in parts.PARTS if (why := _switched_on(name))}
+    for part in parts.imported().values():
+        part.remember()
     if say:
-        on = ", ".join(part.name for part in PARTS if part.is_on)
+        on = ", ".join(name for name in parts.PARTS if name not in off)
         without = "; ".join(f"{name} is off, because {why}" for name, why in off.items())
         level = logging.WARNING if off else logging.INFO
         _say(level, f"Acceleration is on: {on or 'no part'}{'; ' + without if off else ''}.")
 
 
-def wanted(config: Mapping[str, Any]) -> bool:
-    """Whether a run is accelerated: unless its configuration says no, and never a trading bot.
+def _switched_on(name: str) -> str | None:
+    """Returns why a part stays off, None if it is on."""
+    try:
+        return parts.part(name).switch_on()
+    except Exception as error:  # what its module imports is there no more: the others are on
+        return repr(error)
+
+
+def unwanted(config: Mapping[str, Any]) -> str | None:
+    """Returns why a run is not accelerated, None if it is: its configuration says no, or it trades.
 
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
-    return given_switch(config, OPTION) is not False and config.get("runmode") not in TRADE_MODES
+    if given_switch(config, ACCELERATION) is False:
+        return f'"perpkit.{ACCELERATION}" is false'
+    trades = _trading or config.get("runmode") in TRADE_MODES
+    return "a bot trades in this process" if trades else None
+
+
+def never_again() -> None:
+    """Switches it off for good: from here on a bot trades in this process, and what it runs beside
+    that, such as a backtest of its own, would change Freqtrade's functions under it."""
+    global _trading
+    _trading = True
+    switch_off()
 
 
 def switch_off() -> None:
     """Leaves everything as Freqtrade has it."""
-    for part in reversed(PARTS):
+    for part in reversed(parts.imported().values()):
         part.switch_off()
 
 

@@ -66,7 +66,6 @@ def _install(replacements: Replacements) -> None:
 
 
 TICKS = Part(
-    "tick sizes",
     [
         Seam("freqtrade.optimize.backtesting:get_tick_size_over_time", ("bafa889c0535",)),
         Seam("freqtrade.optimize.backtesting:Backtesting.get_pair_precision", ("0020359f8218",)),

@@ -21,8 +21,7 @@ from freqtrade.persistence.trade_model import Order
 from freqtrade.strategy import strategy_wrapper
 from sqlalchemy.orm.attributes import manager_of_class
 
-from perpkit.bot.acceleration.funding import SUM
-from perpkit.bot.acceleration.part import Part, Replacements, Seam
+from perpkit.bot.acceleration.part import FUNDING_SUM, Part, Replacements, Seam
 
 _PLAIN = frozenset(
     {type(None), bool, int, float, str, datetime, TradingMode}
@@ -39,14 +38,14 @@ def copied(value: Any) -> Any:
     copy = _copy_of(value)
     if copy is None:
         copy = deepcopy(value)
-        copy.__dict__.pop(SUM, None)
+        copy.__dict__.pop(FUNDING_SUM, None)
     return copy
 
 
 def _copy_of(trade: LocalTrade) -> LocalTrade | None:
     """None if the trade, or one of its orders, holds more than plain values."""
     attributes = dict(trade.__dict__)
-    attributes.pop(SUM, None)  # which is ours, and no strategy's
+    attributes.pop(FUNDING_SUM, None)  # which is ours, and no strategy's
     orders = attributes.pop("orders", None)
     if type(orders) is not list or not _PLAIN.issuperset(map(type, attributes.values())):
         return None
@@ -91,7 +90,6 @@ def _install(replacements: Replacements) -> None:
 
 
 COPIES = Part(
-    "copies of trades",
     [
         Seam(
             "freqtrade.strategy.strategy_wrapper:strategy_safe_wrapper",

@@ -29,7 +29,7 @@ from perpkit.risk.stops import distance_of
 
 # The switches that do not depend on a strategy of the package, and those that belong to the parts
 # which are asked for by name.
-_SWITCHES = frozenset({"guard", "alerts", "refresh"})
+_SWITCHES = frozenset({"guard", "targets", "performance", "alerts", "refresh"})
 _OF_PARTS = {
     "book": Part.BOOK,
     "liquidation": Part.LEVERAGE,
@@ -44,7 +44,7 @@ def attached_settings(strategy: Any, parts: frozenset[Part]) -> Settings:
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
     off = dict.fromkeys((switch.name for switch in fields(Switches)), False)
-    on = {"guard": Part.GUARD in parts}
+    on = {"guard": Part.GUARD in parts, "performance": True}
     on |= {name: part in parts for name, part in _OF_PARTS.items() if name != "kelly"}
     settings = Settings(use=Switches(**{**off, **on}))
     given = strategy.config.get("perpkit", {})

@@ -8,14 +8,14 @@ from typing import Any
 
 from freqtrade.exceptions import ConfigurationError
 
-from perpkit.bot.acceleration import switch
 from perpkit.bot.decided import OPTION
+from perpkit.bot.settings import ACCELERATION
 from perpkit.checks import shown
 from perpkit.record import fleet
 
 # Keys of the configuration's "perpkit" that are read here or by a running bot's parts, and are no
 # sections of parameters.
-ATTACHING = frozenset({"attach", "protections", OPTION, switch.OPTION}) | fleet.OPTIONS
+ATTACHING = frozenset({"attach", "protections", OPTION, ACCELERATION}) | fleet.OPTIONS
 
 
 class Part(StrEnum):

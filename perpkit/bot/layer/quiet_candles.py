@@ -14,7 +14,7 @@ from typing import Any
 
 from freqtrade.persistence import LocalTrade
 
-from perpkit.bot.acceleration.candle_loop import is_below
+from perpkit.bot.acceleration.stays import is_below
 from perpkit.bot.layer.layer import RiskLayer
 from perpkit.bot.positions.managing import Managing
 from perpkit.breakers.breaker import Trading
@@ -65,7 +65,7 @@ class QuietCandles:
         self._target = target
 
     def stays(self, trade: LocalTrade, now: datetime, opened: float, best: float) -> bool:
-        """See `candle_loop.STAYS`."""
+        """See `stays.STAYS`."""
         try:
             return self._stays(trade, now, opened, best)
         except Exception:  # the callback in which it comes again has an answer to it

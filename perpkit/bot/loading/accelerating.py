@@ -6,13 +6,18 @@ tests/contract/test_acceleration_seams.py holds what is relied on.
 
 from __future__ import annotations
 
-import sys
+import logging
+from collections.abc import Mapping
 from functools import wraps
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from freqtrade.exceptions import ConfigurationError
+
 from perpkit.bot.loading.garbage import imported
+
+logger = logging.getLogger(__name__)
 
 _SWITCH = "perpkit.bot.acceleration.switch"
 
@@ -29,24 +34,40 @@ def accelerate(module: ModuleType) -> None:
     @wraps(prepare)
     def init(self: Any, config: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         imported()
-        import_module(_SWITCH).follow(config, say=True)
+        _follow(config, say=True)
         prepare(self, config, *args, **kwargs)
 
     @wraps(load)
     def load_bt_data(self: Any, *args: Any, **kwargs: Any) -> Any:
-        import_module(_SWITCH).follow(self.config)
+        _follow(self.config)
         return load(self, *args, **kwargs)
 
     @wraps(run)
     def backtest(self: Any, *args: Any, **kwargs: Any) -> Any:
-        import_module(_SWITCH).follow(self.config)
+        _follow(self.config)
         return run(self, *args, **kwargs)
 
     kind.__init__, kind.load_bt_data, kind.backtest = init, load_bt_data, backtest
 
 
+def _follow(config: Mapping[str, Any], *, say: bool = False) -> None:
+    """Has the acceleration follow a configuration; where it cannot, the run goes on all the same.
+
+    :raises ConfigurationError: naming the option, its value and what is allowed
+    """
+    try:
+        import_module(_SWITCH).follow(config, say=say)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # as by a name that Freqtrade has moved
+        # Each epoch of hyperopt comes here again.
+        level = logging.WARNING if say else logging.DEBUG
+        logger.log(level, "The acceleration cannot follow this run: %r.", error)
+
+
 def never_while_trading(module: ModuleType) -> None:
-    """Switches it off as a bot starts, in a process that has run a backtest before.
+    """Switches it off as a bot starts, for as long as the process lives: it may have run a backtest
+    before, and its strategy may run others while it trades.
 
     :param module: freqtrade.freqtradebot
     """
@@ -54,8 +75,10 @@ def never_while_trading(module: ModuleType) -> None:
 
     @wraps(start)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        if _SWITCH in sys.modules:
-            import_module(_SWITCH).switch_off()
+        try:
+            import_module(_SWITCH).never_again()
+        except Exception as error:  # which must not keep a bot from its positions
+            logger.warning("The acceleration could not be switched off: %r.", error)
         start(self, *args, **kwargs)
 
     module.FreqtradeBot.__init__ = init

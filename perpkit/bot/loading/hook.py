@@ -11,7 +11,7 @@ disables it.
 import sys
 from importlib import import_module
 
-from perpkit.bot.loading.garbage import wait_for_imports
+from perpkit.bot.loading.garbage import imported, wait_for_imports
 
 # Module imported by Freqtrade -> module and function of perpkit.bot.loading that adjust it.
 ADJUSTED = {
@@ -62,6 +62,8 @@ def _adjust_after_execution(loader, adjusting: tuple[str, str]) -> None:  # type
             getattr(import_module(f"perpkit.bot.loading.{name}"), function)(module)
         except Exception as error:
             # Freqtrade must start even if this fails, but the missing plugins must be reported.
+            # What has failed may be what ends the waiting of the collector.
+            imported()
             sys.stderr.write(
                 f"perpkit: {adjusting[1]} could not adjust {module.__name__}: {error!r}\n"
             )

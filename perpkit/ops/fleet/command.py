@@ -138,15 +138,15 @@ def watch(
         bool,
         typer.Option(
             "--new-peak",
-            help="The highest equity is the first that is known now: after a withdrawal.",
+            help="Start the highest equity afresh, such as after a withdrawal.",
         ),
     ] = False,
 ) -> None:
     """Hold the limits over the sum of all bots, and say what changes.
 
     Exposure beyond max_gross sets the stop latches to REDUCING, a drawdown of max_drawdown sets
-    them to HALTED; `perpkit resume` clears them. While a sum is not known, and from half a minute
-    after this has ended, no bot of the fleet enters.
+    them to HALTED; `perpkit resume` clears them. While a sum is not known, and from three
+    intervals and half a minute after the last look, no bot of the fleet enters.
     """
     from perpkit.ops.fleet.watch import look, rules_of
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from perpkit.ops.metrics.collector import Bot
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Port = Annotated[int, typer.Option(min=1, max=65_535)]
+Port = Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")]
 HOST, PORT = "127.0.0.1", 9742
 
 
@@ -39,8 +39,8 @@ def metrics(
 ) -> None:
     """Export what bots report in their state files to Prometheus, on /metrics.
 
-    The files are read at each scrape. Of a bot that does not write, there is that it does not, and
-    none of its earlier figures.
+    The files are read at each scrape. A bot that no longer writes is shown as such, without its
+    earlier figures.
     """
     with errors():
         check_can_export()

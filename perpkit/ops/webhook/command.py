@@ -27,7 +27,7 @@ def webhook(
     userdir: Userdir = None,
     db_url: DbUrl = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8090,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 8090,
     allow: Annotated[
         list[str] | None,
         typer.Option(help="An address or network that alerts may come from; may be repeated."),

@@ -280,6 +280,15 @@ def test_rows_of_many_candles_are_collected_at_once(monkeypatch):
     assert collected == [32, 64]
 
 
+@pytest.mark.parametrize(("name", "count"), [("_ALONE", 2), ("_ALONE", 4), ("_ONCE", 1)])
+def test_the_part_is_off_where_references_are_counted_otherwise(monkeypatch, name, count):
+    """With 4, as 3 would be on Python 3.14, a frame that a strategy keeps would go out again."""
+    monkeypatch.setattr(analyzed_frames, name, count)
+    why = "RuntimeError('this Python counts references in another way')"
+    assert FRAMES.switch_on() == why
+    assert not FRAMES.is_on
+
+
 def test_a_pair_without_candles_has_stocks_answer():
     def run():
         made = provider()

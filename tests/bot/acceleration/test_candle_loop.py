@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import candle_loop
+from perpkit.bot.acceleration.stays import STAYS, is_below
 from tests.cases import cases
 from tests.factories import START
 
@@ -126,9 +127,19 @@ def test_a_priceis_below_the_target_only_if_freqtrade_says_so(rate, short):
     )  # fmt: skip
     rate = 200 - rate if short else rate
     profit = trade.calc_profit_ratio(rate)
-    assert candle_loop.is_below(trade, rate, profit + 1e-5)
+    assert is_below(trade, rate, profit + 1e-5)
     for target in (profit, profit - 1e-8, profit + 1e-8, profit - 1e-5):
-        assert not candle_loop.is_below(trade, rate, target)
+        assert not is_below(trade, rate, target)
+
+
+@pytest.mark.parametrize(("rate", "below"), [(100.99, True), (101.0, False), (101.01, False)])
+def test_a_price_on_the_target_is_not_below_it_in_a_spot_market(rate, below):
+    """Freqtrade moves a trailing stop whose offset is reached exactly."""
+    trade = LocalTrade(
+        amount=1.0, open_rate=100.0, open_date=START, fee_open=0.0, fee_close=0.0,
+        is_short=False, leverage=1.0, trading_mode=TradingMode.SPOT,
+    )  # fmt: skip
+    assert is_below(trade, rate, 0.01) is below
 
 
 @pytest.mark.parametrize("kind", KINDS[1:], ids=lambda kind: kind.__name__)
@@ -205,7 +216,7 @@ def test_a_strategy_can_know_itself_that_a_trade_stays(stays):
         return stays
 
     strategy = Deciding({"runmode": RunMode.BACKTEST})
-    setattr(strategy, candle_loop.STAYS, knows)
+    setattr(strategy, STAYS, knows)
     assert candle_loop._stays(strategy, held(), row()) is stays
     assert candle_loop._stays(strategy, held(**SHORT), row()) is stays
     assert asked == [(START, 100.0, 105.0), (START, 100.0, 95.0)]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import lock_index
-from perpkit.bot.acceleration.lock_index import LOCKS
+from perpkit.bot.acceleration.locks import LOCKS
 from perpkit.bot.watching.simulated_lock import SimulatedLock
 from tests.bot.acceleration.conftest import on, reset
 from tests.factories import START

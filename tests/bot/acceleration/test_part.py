@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import wraps
 from types import ModuleType
 
 import pytest
@@ -64,7 +65,7 @@ def seen(module):
 
 def test_a_part_replaces_and_undoes(module, seam):
     before = dict(vars(module.Trade)), dict(vars(module.Live))
-    part = Part("made up", [seam], faster(module))
+    part = Part([seam], faster(module))
     for _ in range(2):
         assert part.switch_on() is None
         assert part.switch_on() is None  # a second time changes nothing
@@ -79,7 +80,7 @@ def test_a_part_replaces_and_undoes(module, seam):
 
 def test_what_a_part_has_remembered_is_forgotten_as_it_ends(module, seam):
     forgotten = []
-    part = Part("made up", [seam], faster(module), lambda: forgotten.append(True))
+    part = Part([seam], faster(module), lambda: forgotten.append(True))
     part.switch_on()
     assert forgotten == []
     part.switch_off()
@@ -97,7 +98,7 @@ def test_what_a_part_has_remembered_is_forgotten_as_it_ends(module, seam):
     ],
 )
 def test_a_seam_that_has_moved_leaves_its_part_off(module, seam, where, why):
-    part = Part("made up", [seam, Seam(where, seam.digests)], faster(module))
+    part = Part([seam, Seam(where, seam.digests)], faster(module))
     assert part.switch_on().startswith(why)
     assert not part.is_on
     assert seen(module) == (1, 2, 3, 1)
@@ -108,7 +109,7 @@ def test_a_part_that_fails_halfway_leaves_nothing_replaced(module, seam):
         faster(module)(replacements)
         raise AttributeError("gone")
 
-    part = Part("made up", [seam], install)
+    part = Part([seam], install)
     assert part.switch_on() == "AttributeError('gone')"
     assert not part.is_on
     assert seen(module) == (1, 2, 3, 1)
@@ -118,6 +119,43 @@ def test_a_patch_of_anybody_moves_a_seam(module, seam, monkeypatch):
     assert seam.moved() is None
     monkeypatch.setattr(module.Trade, "profit", lambda _: 5)
     assert "Trade.profit is not what it was" in seam.moved()
+
+
+def test_a_patch_that_wraps_the_function_moves_it_too(module, seam, monkeypatch):
+    monkeypatch.setattr(module.Trade, "profit", wraps(module.Trade.profit)(lambda _: 5))
+    assert "Trade.profit is not what it was" in seam.moved()
+
+
+def test_what_a_part_itself_replaces_is_no_patch(module, seam):
+    part = Part([seam], faster(module))
+    assert not part.is_patched()
+    part.switch_on()
+    assert not part.is_patched()
+    part.switch_off()
+    assert not part.is_patched()
+
+
+@pytest.mark.parametrize("kind", ["Trade", "Live"])
+@pytest.mark.parametrize("name", ["profit", "value"])
+def test_a_patch_over_what_a_part_has_replaced_is_seen_and_stays(module, seam, kind, name):
+    expected = {each: dict(vars(getattr(module, each))) for each in ("Trade", "Live")}
+    part = Part([seam], faster(module))
+    part.switch_on()
+    replaced = name in vars(getattr(module, kind))
+    mine = expected[kind][name] = lambda _: 100
+    setattr(getattr(module, kind), name, mine)
+    assert part.is_patched() == replaced
+    part.switch_off()
+    assert {each: dict(vars(getattr(module, each))) for each in expected} == expected
+
+
+def test_a_patch_of_what_a_part_relies_on_is_seen(module, seam, monkeypatch):
+    part = Part([seam], lambda replacements: replacements.put(module.Trade, "fee", lambda: 30))
+    part.switch_on()
+    monkeypatch.setattr(module.Trade, "profit", lambda _: 5)
+    assert part.is_patched()
+    part.remember()
+    assert not part.is_patched()
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from freqtrade.enums import TradingMode
 from freqtrade.exchange import price_to_precision
 from freqtrade.exchange.exchange_utils import ROUND, ROUND_DOWN, ROUND_UP, TICK_SIZE
-from freqtrade.persistence import LocalTrade
+from freqtrade.optimize import backtesting
+from freqtrade.persistence import LocalTrade, trade_model
 from freqtrade.util import FtPrecise
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import exact, profits
+from perpkit.bot.acceleration.profits import PROFITS
+from tests.bot.acceleration.conftest import both_ways
 from tests.cases import cases
 from tests.factories import START
 
@@ -108,6 +112,45 @@ def test_a_price_on_a_tick_is_freqtrades(price, tick, rounding):
 def test_other_precisions_are_left_to_freqtrade(precision, mode, rounding):
     ours = profits.price_to_precision(1.2345, precision, mode, **rounding)
     same(ours, price_to_precision(1.2345, precision, mode, **rounding))
+
+
+@pytest.mark.parametrize("module", [backtesting, trade_model], ids=lambda each: each.__name__)
+@cases(60)
+@given(
+    RATES.filter(lambda price: 1e-4 < price < 1e9),
+    st.sampled_from([float, np.float64, np.array]),
+    st.sampled_from([0.1, 0.01, 1e-5]),
+)
+def test_a_price_or_an_amount_of_any_kind_is_freqtrades(module, number, kind, precision):
+    """An array that holds one price is what `np.where` makes of single prices."""
+
+    def both():
+        return (
+            module.price_to_precision(kind(number), precision, TICK_SIZE, rounding_mode=ROUND_UP),
+            module.amount_to_contract_precision(kind(number), precision, TICK_SIZE, 1.0),
+        )
+
+    for ours, stock in zip(*both_ways(PROFITS, both), strict=True):
+        assert type(ours) is type(stock)
+        assert float(ours).hex() == float(stock).hex()
+
+
+@pytest.mark.parametrize("kinds", [(float, np.float32), (np.float32, float)])
+def test_a_number_of_32_bits_and_of_64_are_told_apart(kinds):
+    """They are equal, and Python prints them with different digits."""
+    trade = LocalTrade(
+        amount=1.0, open_rate=17.0, open_date=START, trading_mode=TradingMode.FUTURES,
+        fee_open=0.0005, fee_close=0.0005, is_short=False, leverage=1.0,
+    )  # fmt: skip
+    rate = float(np.float32(17.1))
+    exact.scaled.cache_clear()
+    for kind in kinds:
+        stock = STOCK["calc_close_trade_value"](trade, kind(rate))
+        same(profits.close_value(trade, kind(rate)), stock)
+    exact.with_fee.cache_clear()
+    for kind in kinds:
+        stock = STOCK["calc_close_trade_value"](trade, 100.0, kind(rate))
+        same(profits.close_value(trade, 100.0, kind(rate)), stock)
 
 
 PRECISE = st.one_of(AMOUNTS, RATES, st.integers(-5, 5), st.just("0.25"))

@@ -10,7 +10,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
 
-from perpkit.bot.acceleration import switch
+from perpkit.bot.acceleration import parts, switch
 from perpkit.bot.acceleration.part import Part
 
 BACKTEST = {"runmode": RunMode.BACKTEST}
@@ -21,18 +21,23 @@ class Accelerated:
     profit = 1
 
 
+def install(replacements):
+    replacements.put(Accelerated, "profit", 2)
+
+
+def fail(replacements):
+    raise AttributeError("gone")
+
+
+PROFITS, FUNDING = Part([], install), Part([], fail)
+MADE_UP = {"profits": f"{__name__}:PROFITS", "funding": f"{__name__}:FUNDING"}
+
+
 @pytest.fixture(autouse=True)
-def parts(monkeypatch):
-    def install(replacements):
-        replacements.put(Accelerated, "profit", 2)
-
-    def fail(replacements):
-        raise AttributeError("gone")
-
-    found = (Part("profits", [], install), Part("funding", [], fail))
-    monkeypatch.setattr(switch, "PARTS", found)
+def made_up(monkeypatch):
+    monkeypatch.setattr(parts, "PARTS", MADE_UP)
     monkeypatch.setattr(switch, "_said", None)
-    yield found
+    yield
     switch.switch_off()
 
 
@@ -111,3 +116,20 @@ def test_a_bot_that_starts_has_freqtrades_own_code():
     with pytest.raises(TypeError):
         FreqtradeBot()
     assert Accelerated.profit == 1
+
+
+def test_nothing_is_accelerated_in_a_process_with_a_bot(caplog):
+    """Its strategy can run a backtest while the bot trades."""
+    caplog.set_level(logging.INFO, switch.__name__)
+    with pytest.raises(TypeError):
+        FreqtradeBot()
+    switch.follow(BACKTEST, say=True)
+    assert Accelerated.profit == 1
+    assert caplog.messages == ["Acceleration is off: a bot trades in this process."]
+
+
+def test_a_switch_that_fails_does_not_keep_a_bot_from_its_start(monkeypatch, caplog):
+    monkeypatch.setattr(switch, "never_again", stop)
+    with pytest.raises(TypeError, match="config"):
+        FreqtradeBot()
+    assert "could not be switched off: ReachedError()" in caplog.text

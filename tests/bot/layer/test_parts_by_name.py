@@ -150,7 +150,7 @@ def settings_of(parts, use):
         (["leverage"], {"sizing": True}, "does not name sizing"),
         (["leverage"], {"kelly": True}, "does not name sizing"),
         (["leverage", "sizing"], {"slicing": True}, "it is PerpStrategy's"),
-        (["sizing", "book"], {"exposure": True}, "Allowed: alerts, book, guard, kelly, refresh"),
+        (["sizing", "book"], {"exposure": True}, "Allowed: alerts, book, guard, kelly, perf"),
     ],
 )
 def test_a_switch_of_a_part_that_is_not_attached_is_refused(parts, use, words):
@@ -169,8 +169,13 @@ def test_a_switch_of_a_part_that_is_not_attached_is_refused(parts, use, words):
         (["sizing"], {}, {"sizing"}),
         (["sizing"], {"kelly": True}, {"sizing", "kelly"}),
         (["sizing", "book", "leverage"], {"book": False, "liquidation": False}, {"sizing"}),
+        (["guard"], {"targets": True}, {"guard", "targets"}),
     ],
 )
 def test_the_switches_of_the_parts(parts, use, on):
     found = settings_of(parts, use).use
-    assert {name for name, value in vars(found).items() if value} == on
+    assert {name for name, value in vars(found).items() if value} == on | {"performance"}
+
+
+def test_the_performance_monitor_can_be_switched_off():
+    assert not settings_of(["guard"], {"performance": False}).use.performance

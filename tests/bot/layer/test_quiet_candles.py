@@ -10,7 +10,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
-from perpkit.bot.acceleration.candle_loop import STAYS
+from perpkit.bot.acceleration.stays import STAYS
 from perpkit.bot.layer.quiet_candles import DECIDING
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.breakers.breaker import Decision, Trading

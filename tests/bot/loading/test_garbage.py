@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import subprocess
 import sys
 
 import pytest
 from freqtrade.optimize.backtesting import Backtesting
 
-from perpkit.bot.loading import garbage
+from perpkit.bot.loading import garbage, hook
 
+MODULE = "perpkit_backtests_for_a_test"
 AFTER_IMPORT = "import sys, gc; sys.argv = {argv!r}; import freqtrade; print(gc.isenabled())"
 
 
@@ -48,6 +50,22 @@ def test_it_goes_on_as_the_backtest_is_prepared(monkeypatch):
         Backtesting({})
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
+
+
+def test_it_goes_on_where_backtests_cannot_be_followed(monkeypatch, tmp_path, capsys):
+    """Then nothing else would end the waiting, in a run of hours."""
+    monkeypatch.setattr(sys, "argv", ["freqtrade", "hyperopt"])
+    garbage.wait_for_imports()
+    (tmp_path / f"{MODULE}.py").write_text("class Backtesting: ...")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(hook.ADJUSTED, MODULE, ("accelerating", "accelerate"))
+    monkeypatch.setattr(sys, "meta_path", [hook.PostImportFinder(), *sys.meta_path])
+    try:
+        importlib.import_module(MODULE)
+    finally:
+        sys.modules.pop(MODULE, None)
+    assert "accelerate could not adjust" in capsys.readouterr().err
+    assert gc.isenabled()
 
 
 def test_one_that_somebody_has_switched_off_stays_off(monkeypatch):

@@ -89,9 +89,10 @@ def parameter_file(content: str) -> Callable[[Any, Any], Any]:
 
 
 def of_an_older_release(bot: Any, patch: Any) -> Path:
-    """Of our strategy that the example names, in an installation of its own."""
+    """Of a strategy of ours, in an installation of its own."""
     package = bot.home / "site-packages" / "perpkit"
     patch.setattr(plugins, "PACKAGE", package)
+    bot.add({"strategy": "RsiSmaSwing"})
     path = install_plugins(package) / "RsiSmaSwing.json"
     path.write_text(STARTED % ("RsiSmaSwing", "stop_distance"))
     return path
@@ -243,8 +244,8 @@ FAULTS = {
         removed,
     ),
     "strategy that never enters": Fault(
-        configured(timeframe="5m"), "options", "the 4h trend needs 2400 candles", "set it so",
-        removed, also=frozenset({"candles"}),
+        configured(strategy="RsiSmaSwing", timeframe="5m"),
+        "options", "the 4h trend needs 2400 candles", "set it so", removed, also=frozenset({"candles"}),
     ),
     "no protections": Fault(
         strategy("protections = []"), "protections", "Own has no protections", "docs/breakers.md",
