@@ -3,8 +3,8 @@
     python -m benchmarks.walked [NAME...] [--epochs N] [--out DIR]
 
 Twelve months of training, three of test, 2021 to 2023, five pairs, 1h, breakers on, 0.05% fee and
-0.02% slippage a side. A run goes on where it was stopped; hours of one core for all of them. The
-table is on docs/evidence/strategies.md.
+0.02% slippage a side. A run goes on where it was stopped, by the same state of Perpkit; one that
+is finished is read. Hours of one core for all of them. The table is on docs/evidence/strategies.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from benchmarks.backtests import DATA, HOUR, REPOSITORY, candles, freqtrade
 from benchmarks.offline import offline
 from perpkit.research.holding import holding
 from perpkit.research.research_log import read_log, variants_tried
-from perpkit.walkforward.run_directory import read_run
+from perpkit.walkforward.deciding import made_with
+from perpkit.walkforward.run_directory import REQUEST, is_done, read_request, read_run
 from perpkit.walkforward.stitching import stitched_equity
 from perpkit.walkforward.verdict import Verdict, verdict
 
@@ -59,6 +60,8 @@ HEAD = ("", "Sharpe (95%)", "drawdown", "profit factor", "trades", "2021, 2022, 
 def walk(name: str, epochs: int, out: Path) -> Path:
     """Runs or finishes a walk-forward, and returns its directory."""
     one, directory = WALKS[name], out / name.replace(", ", "-").replace(" ", "-")
+    if _is_finished(directory, epochs):
+        return directory
     userdir = out / "userdir" / directory.name
     userdir.mkdir(parents=True, exist_ok=True)
     settings = {"fee": COST, **one.settings}
@@ -70,6 +73,19 @@ def walk(name: str, epochs: int, out: Path) -> Path:
                   "--hyperopt-loss", "PerpHyperOptLoss"]  # fmt: skip
     subprocess.run([*command, *asked], cwd=REPOSITORY, check=True)
     return directory
+
+
+def _is_finished(directory: Path, epochs: int) -> bool:
+    """Whether all windows are there; they are read as they are, and it says what made them."""
+    if not (directory / REQUEST).is_file():
+        return False
+    asked = read_request(directory)
+    done = all(is_done(directory, window.number) for window in asked.windows)
+    if not done or asked.epochs != epochs:
+        return False
+    state = "this state" if asked.made_with == made_with() else "another state"
+    print(f"{directory} is finished, by {state} of Perpkit and Freqtrade.", file=sys.stderr)
+    return True
 
 
 def judged(directory: Path) -> Verdict:

@@ -7,7 +7,6 @@ Freqtrade's resolver has loaded it, so that both see the same.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from hashlib import sha256
@@ -18,6 +17,7 @@ from freqtrade.configuration.config_validation import validate_config_consistenc
 
 from perpkit import __version__
 from perpkit.bot.loading.plugins import own_folder
+from perpkit.files.class_files import class_files
 from perpkit.record.golive import VERSION, Bound
 from perpkit.rehearsal.redirection import leads_to_venue
 
@@ -54,7 +54,6 @@ NOT_TRADING = frozenset(
 )
 # The switches of "use" that decide as little.
 _SWITCHES_NOT_TRADING = frozenset({"alerts"})
-_LIBRARIES = ("freqtrade", "perpkit", "builtins", "abc", "typing")
 
 
 def binding(strategy: Any) -> Bound:
@@ -69,7 +68,8 @@ def binding(strategy: Any) -> Bound:
         # An overlay decides nothing else that counts: the trades of a rehearsal prove nothing.
         "the market": "a venue" if leads_to_venue(strategy.config) else "the exchange",
     }
-    for name, path in [*_sources(strategy), *_plugins(strategy)]:
+    sources = ((path.name, path) for path in class_files(strategy))
+    for name, path in [*sources, *_plugins(strategy)]:
         content = sha256(path.read_bytes()).hexdigest()
         parts[f"the file {name}"] = parts.get(f"the file {name}", "") + content
     for space, values in strategy._ft_params_from_file.items():
@@ -88,24 +88,6 @@ def options(strategy: Any) -> dict[str, Any]:
     config = deepcopy(strategy.config)
     validate_config_consistency(config)
     return dict(_options(config))
-
-
-def _sources(strategy: Any) -> Iterator[tuple[str, Path]]:
-    """Yields the files of the classes that decide, and of their bases, but for those of libraries.
-
-    Perpkit's own have a version. `perpkit_decided_by` of a strategy has more classes than its own.
-    """
-    found: dict[Path, None] = {}
-    for kind in (type(strategy), *getattr(strategy, "perpkit_decided_by", ())):
-        for each in kind.__mro__:
-            # The resolver notes the file of the class that it has loaded, under any name.
-            file = vars(each).get("__file__")
-            if file is None and each.__module__.split(".")[0] not in _LIBRARIES:
-                file = getattr(sys.modules.get(each.__module__), "__file__", None)
-            if file:
-                found.setdefault(Path(file))
-    for path in found:
-        yield path.name, path
 
 
 def _plugins(strategy: Any) -> Iterator[tuple[str, Path]]:

@@ -78,6 +78,14 @@ def _find(
         raise BadInputError(str(error)) from None
 
 
+def user_directory(config: list[Path] | None, userdir: Path | None) -> Path:
+    """Returns Freqtrade's user directory: the one that is given, or the configuration's.
+
+    :raises BadInputError: if the configuration cannot be read
+    """
+    return userdir or Path(unchecked_config(config, None).get("user_data_dir") or "user_data")
+
+
 def database_of(config: dict[str, Any]) -> str:
     """Returns the URL of the trade database, as Freqtrade chooses it."""
     from freqtrade.constants import DEFAULT_DB_DRYRUN_URL, DEFAULT_DB_PROD_URL

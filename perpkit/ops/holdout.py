@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perpkit.ops.bot_files import Userdir, errors
+from perpkit.ops.bot_files import Config, Userdir, errors, user_directory
 from perpkit.ops.stored import BadInputError, parse_timerange
 
 # pandas loads inside the functions, so that `perpkit --help` stays quick.
@@ -24,6 +24,7 @@ holdout = typer.Typer(
 @holdout.command()
 def seal(
     timerange: Annotated[str, typer.Argument(help="Both ends, such as 20230701-20240101.")],
+    config: Config = None,
     userdir: Userdir = None,
 ) -> None:
     """Seal a period: `perpkit walkforward` refuses its days from now on."""
@@ -35,37 +36,39 @@ def seal(
             raise BadInputError(
                 f"timerange must have both ends: 20230701-20240101, got {timerange!r}"
             )
-        made = record.seal(_place(userdir), start, end, datetime.now(UTC))
-    print(f"Sealed: {made.period}. `perpkit walkforward --look` looks at it, once.")
+        place = _place(config, userdir)
+        made = record.seal(place, start, end, datetime.now(UTC))
+    print(f"Sealed: {made.period}, in {place}. `perpkit walkforward --look` looks at it, once.")
 
 
 @holdout.command()
-def show(userdir: Userdir = None) -> None:
+def show(config: Config = None, userdir: Userdir = None) -> None:
     """Show what is sealed, and who has looked, or wanted to."""
     from perpkit.walkforward.holdout import read_seals
 
     with errors(ValueError, OSError):
-        seals = read_seals(_place(userdir))
-    if not seals:
-        print("Nothing is sealed.")
+        place = _place(config, userdir)
+        seals = read_seals(place)
+    print(f"In {place}:" if seals else f"Nothing is sealed in {place}.")
     for each in seals:
         _print(each)
 
 
 @holdout.command()
-def release(userdir: Userdir = None) -> None:
+def release(config: Config = None, userdir: Userdir = None) -> None:
     """Make days that were looked at ordinary ones, such as for training with the newest."""
     from perpkit.walkforward import holdout as record
 
     with errors(ValueError, OSError):
-        for each in record.release(_place(userdir), datetime.now(UTC)):
+        for each in record.release(_place(config, userdir), datetime.now(UTC)):
             print(f"Released: {each.period}. It cannot be sealed again.")
 
 
-def _place(userdir: Path | None) -> Path:
+def _place(config: list[Path] | None, userdir: Path | None) -> Path:
+    """The record that `perpkit walkforward` reads with the same options."""
     from perpkit.walkforward.holdout import place
 
-    folder = userdir or Path("user_data")
+    folder = user_directory(config, userdir)
     if not folder.is_dir():
         raise BadInputError(f"userdir must be Freqtrade's user directory, got {folder}")
     return place(folder)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
 from perpkit.ops.bot_files import Config, errors
 from perpkit.ops.results_input import (
     Balance,
@@ -57,8 +58,10 @@ def stress(
     given = Input(datadir, config, data_format, starting_balance)
     with errors(ValueError, DatabaseError):
         found = given.results(results, strategy)
-        stressed, drawn = _stressed(given, found, model, noise, seed)
+        stressed, drawn, lacking = _stressed(given, found, model, noise, seed)
     said = [*_left_out(stressed), *_gone(stressed)]
+    if lacking:
+        said.append(f"cross_margin is left out: it needs {lacking}.")
     if as_json:
         print(json_of(_document(found, stressed, drawn, said)))
         return
@@ -67,8 +70,10 @@ def stress(
 
 def _stressed(
     given: Input, found: Results, asked: list[str] | None, noise: float, seed: int
-) -> tuple[Stress, dict[str, dict[str, Luck]]]:
+) -> tuple[Stress, dict[str, dict[str, Luck]], str]:
+    """:return: with what the usual scenarios lack for cross margin, in words"""
     from perpkit.ops.progress import progress
+    from perpkit.research.stress.cross_margin import cross_margin_lacks
     from perpkit.research.stress.repricing import Repricing
     from perpkit.research.stress.scenarios import DEFAULT, models_of
     from perpkit.research.stress.stressing import luck
@@ -76,9 +81,14 @@ def _stressed(
 
     market = given.market(found)
     futures = all(":" in pair for pair in found.pairs)
-    names = asked or [name for name in DEFAULT if futures or name != "cross_margin"]
+    # Freqtrade brings the leverage tiers of this exchange along.
+    known = known_as(found.exchange, (DEFAULT_EXCHANGE,)) is not None
+    tiers = market.tiers if known else lambda _: None
+    lacking = "" if asked or not futures else cross_margin_lacks(found, market, tiers)
+    margined = futures and not lacking
+    names = asked or [name for name in DEFAULT if margined or name != "cross_margin"]
     scenarios = [(name, models_of(name)) for name in names]
-    repricing = Repricing(found, market, market.tiers, noise=noise, seed=seed)
+    repricing = Repricing(found, market, tiers, noise=noise, seed=seed)
     with progress() as show:
         count = iter(range(1, len(names) + 1))
         result = stress_of(
@@ -92,7 +102,7 @@ def _stressed(
         }
     except ModuleNotFoundError as error:
         raise BadInputError(f"stress: {error}") from error
-    return result, drawn
+    return result, drawn, lacking
 
 
 def _gone(stressed: Stress) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perpkit.market.exchanges import DEFAULT_EXCHANGE
-from perpkit.ops.bot_files import Userdir, errors
+from perpkit.ops.bot_files import Config, Userdir, errors, user_directory
 from perpkit.ops.results_input import Datadir, DataFormat
 from perpkit.ops.results_input import as_json as json_of
 from perpkit.ops.stored import BadInputError
@@ -42,6 +42,7 @@ def verdict(
         Path | None,
         typer.Option(help="Research log. Default: research-log.toml in the user directory."),
     ] = None,
+    config: Config = None,
     userdir: Userdir = None,
     datadir: Datadir = None,
     data_format: DataFormat = "feather",
@@ -53,9 +54,9 @@ def verdict(
     A walk-forward is judged by its tests alone. Of a table, give every trial, the bad ones too.
     """
     with errors(ValueError, OSError):
-        folder = userdir or Path("user_data")
         check_can_judge()
         if source.is_dir():
+            folder = user_directory(config, userdir)
             market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
             _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
         else:
@@ -155,17 +156,19 @@ def _holding(run: Run, datadir: Path, data_format: str, given: bool) -> pd.Serie
 
 
 def _defaults(run: Run) -> tuple[dict[str, Any] | None, str]:
-    """Returns the defaults that the windows give, or why there are none."""
-    from perpkit.walkforward.plateaus import defaults
+    """Returns the defaults that the windows give, and why there are none, or what they lack."""
+    from perpkit.walkforward.plateaus import defaults, has_target_tables
 
     if not run.request.epochs:
         return None, ""
     if not run.is_complete:
         return None, "Defaults follow from a run that is complete."
     try:
-        return defaults(run.results), ""
+        found = defaults(run.results)
     except ValueError as error:
         return None, f"No defaults: {error}."
+    tables = has_target_tables(run.results)
+    return found, "Tables of roi have no default: hyperopt draws their times." if tables else ""
 
 
 def _of_table(path: Path, ideas: float, seed: int, *, as_json: bool) -> None:
@@ -201,14 +204,30 @@ def _returns(path: Path) -> pd.DataFrame:
         raise BadInputError(
             f"{path}: must have a column of dates, then columns of numbers: {words}"
         ) from error
-    if not table.index.is_unique:
-        day = table.index[table.index.duplicated()][0]
-        raise BadInputError(f"{path}: must have each day once, has {day:%Y-%m-%d} twice")
     if table.empty:
         raise BadInputError(f"{path}: must have a column of dates, then columns of numbers")
+    _check_days(path, dates_of(table.index).floor("D"))
     if table.isna().to_numpy().any():
         column = table.columns[table.isna().any()][0]
         raise BadInputError(
             f"{path}: column {column} must have a number on each day; 0 where nothing was made"
         )
     return table
+
+
+def _check_days(path: Path, days: pd.DatetimeIndex) -> None:
+    """:raises BadInputError: if there is not a row a day, in order"""
+    import pandas as pd
+
+    if not days.is_unique:
+        day = days[days.duplicated()][0]
+        raise BadInputError(f"{path}: must have each day once, has {day:%Y-%m-%d} twice")
+    steps = days[1:] - days[:-1]
+    if len(steps) and steps.min() < pd.Timedelta(0):
+        day = days[1:][steps < pd.Timedelta(0)][0]
+        raise BadInputError(
+            f"{path}: must have the days in order, has {day:%Y-%m-%d} after a later one"
+        )
+    usual = sorted(steps)[len(steps) // 2] if len(steps) else pd.Timedelta("1D")
+    if usual > pd.Timedelta("1D"):
+        raise BadInputError(f"{path}: must have a row a day, has one every {usual.days} days")

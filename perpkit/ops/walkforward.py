@@ -136,6 +136,9 @@ def walkforward(
         if propose is not None and not epochs:
             raise BadInputError("propose needs parameters that were optimised, with --epochs")
         if propose is not None:
+            from perpkit.walkforward.proposal import check_place
+
+            check_place(propose, setup.request.strategy)
             check_can_judge()
         _admit(setup, look=look)
         directory = out or Path(setup.config["user_data_dir"]) / "walkforward" / (
@@ -178,10 +181,17 @@ def _calendar(train: str, test: str, purge: str, embargo: str, *, anchored: bool
 
 
 def _setup(asked: Asked) -> Setup:
+    from perpkit.walkforward.asked import decided_spaces
     from perpkit.walkforward.worker import quiet
 
     with quiet():
         setup = asked.setup()
+    for space, option in decided_spaces(setup).items():
+        print(
+            f'spaces: {space} is searched for nothing, since "{option}" of the configuration '
+            "stands above it.",
+            file=sys.stderr,
+        )
     say_if_marked(setup.datadir)
     return setup
 

@@ -13,8 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from perpkit.ops.bot_config import unchecked_config
-from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors, places_of
+from perpkit.ops.bot_files import (
+    Config,
+    DbUrl,
+    Userdir,
+    errors,
+    places_of,
+    user_directory,
+)
 from perpkit.ops.stored import BadInputError
 from perpkit.ops.why_words import counted, sentence
 from perpkit.record.decisions import Decision, Kind, as_row
@@ -96,8 +102,7 @@ def _log(
         path = places_of(config, userdir, db_url).decisions
         hint = 'a dry-run or live bot writes it, unless "perpkit.decisions" is false'
     else:
-        folder = userdir or Path(unchecked_config(config, None).get("user_data_dir", "user_data"))
-        path = backtest_decisions(folder, backtest)
+        path = backtest_decisions(user_directory(config, userdir), backtest)
         hint = 'a backtest writes it with "perpkit": {"decisions": true} in its configuration'
     if not path.is_file() and not list(path.parent.glob(f"{path.name}.*[0-9]")):
         raise BadInputError(f"there is no decision log {path}: {hint}{_others(path)}")

@@ -160,7 +160,8 @@ class Figures:
 def daily_returns(equity: pd.Series) -> pd.Series:
     """Returns the return of every day in UTC, from midnight to midnight.
 
-    The first day begins with the first mark, and the last one ends with the last.
+    The first day begins with the first mark, and the last one ends with the last. A day at whose
+    end nothing is left loses all, and those after it are without a return.
 
     :param equity: from `marked_equity`
     """
@@ -169,7 +170,8 @@ def daily_returns(equity: pd.Series) -> pd.Series:
     day = (dates_of(later.index) - pd.Timedelta("1ms")).floor("D")
     ends = later.groupby(day).last().asfreq("D").ffill()
     before = ends.shift(fill_value=equity.iloc[0])
-    return ends / before - 1
+    ruined = (before <= 0).cummax()
+    return (ends / before - 1).clip(lower=-1.0).mask(ruined, 0.0)
 
 
 def figures(equity: pd.Series) -> Figures:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,15 @@ from freqtrade.configuration.configuration import Configuration
 from freqtrade.data.history.datahandlers import get_datahandler
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.optimize.hyperopt_tools import HyperoptTools
+from freqtrade.plugins.pairlist.pairlist_helpers import expand_pairlist
 from freqtrade.resolvers import StrategyResolver
 from freqtrade.strategy.hyper import detect_all_parameters
 
-from perpkit import __version__
+from perpkit.walkforward.deciding import deciding_files, files_read, made_with
 from perpkit.walkforward.record import Request, Window
 from perpkit.walkforward.run_directory import plain
-from perpkit.walkforward.shipping import PLUGINS, candle_files, digest, digests, files_below
+from perpkit.walkforward.shipping import PLUGINS, digest, digests, files_below
 from perpkit.walkforward.windows import Calendar
 from perpkit.walkforward.worker import Setup
 
@@ -51,6 +52,16 @@ _SHOWN = frozenset({
     "trailing_stop_positive", "trailing_stop_positive_offset", "unfilledtimeout",
     "use_exit_signal",
 })  # fmt: skip
+# Options that stand above what hyperopt finds in a space.
+_OPTIONS_OF_SPACES = {
+    "roi": ("minimal_roi",),
+    "stoploss": ("stoploss",),
+    "trailing": (
+        "trailing_stop", "trailing_stop_positive", "trailing_stop_positive_offset",
+        "trailing_only_offset_is_reached",
+    ),
+    "trades": ("max_open_trades",),
+}  # fmt: skip
 _OF_THE_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist")
 _SPACES = frozenset(
     {"all", "default", "buy", "sell", "roi", "stoploss", "trailing", "protection", "trades"}
@@ -87,14 +98,21 @@ class Asked:
         :raises ValueError: naming what is missing
         """
         config = self._config()
-        strategy = StrategyResolver.load_strategy(config)
-        pairs = tuple(config["exchange"]["pair_whitelist"])
+        # Freqtrade writes the strategy's own values into the configuration that it loads it with.
+        # There, they would stand above the parameters of each window.
+        strategy = StrategyResolver.load_strategy(deepcopy(config))
+        if strategy.timeframe is None:
+            raise ValueError("timeframe must be in the configuration or the strategy, got none")
+        config["timeframe"] = strategy.timeframe
+        pairs = _pairs_of(config)
         windows = self.calendar.windows(self.start, self.end)
         datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
+        path = config.get("strategy_path")  # of the option, or of a configuration file
+        strategy_path = Path(path).resolve() if path else None
         self._check_candles(config, pairs, windows)
-        sources = sources_of(Path(strategy.__file__), userdir)
+        files = deciding_files(strategy, userdir, strategy_path, datadir)
         if self.epochs:
-            sources |= self._loss_source(config)
+            files |= digests(self._loss_source(config))
             self._check_spaces(strategy)
         request = Request(
             strategy=strategy.get_strategy_name(),
@@ -102,7 +120,7 @@ class Asked:
             stake_currency=config["stake_currency"],
             pairs=pairs,
             windows=windows,
-            files=digests(sources) | digests(candle_files(datadir, pairs)),
+            files=files,
             settings=settings_of(config),
             parameters=plain(strategy._ft_params_from_file),
             protections=self.protections,
@@ -111,16 +129,16 @@ class Asked:
             loss=self.loss if self.epochs else "",
             min_trades=self.min_trades if self.epochs else 0,
             seed=self.seed if self.epochs else 0,
-            made_with={"freqtrade": version("freqtrade"), "perpkit": __version__},
+            made_with=made_with(),
         )
         for name in _SECRET:
             config.pop(name, None)
         return Setup(
             request=request,
             config=config,
-            user_files=files_below(userdir, PLUGINS),
+            user_files=files_below(userdir, PLUGINS) | _read_below(userdir, strategy),
             datadir=datadir.resolve(),
-            strategy_path=self.strategy_path and self.strategy_path.resolve(),
+            strategy_path=strategy_path,
         )
 
     def _config(self) -> dict[str, Any]:
@@ -191,6 +209,27 @@ class _Reading(Configuration):
         config |= {"verbosity": 0, "print_colorized": False}
 
 
+def _pairs_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the pairs of the whitelist; a pattern is of those that have candles."""
+    handler = get_datahandler(config["datadir"], config["dataformat_ohlcv"])
+    stored = sorted(
+        pair
+        for pair, timeframe, kind in handler.ohlcv_get_available_data(
+            config["datadir"], config["trading_mode"]
+        )
+        if (timeframe, kind) == (config["timeframe"], config["candle_type_def"])
+    )
+    exchange = config["exchange"]
+    found = expand_pairlist(exchange["pair_whitelist"], stored, keep_invalid=True)
+    black = expand_pairlist(exchange.get("pair_blacklist", []), stored)
+    if not found:
+        raise ValueError(
+            f"exchange.pair_whitelist must name pairs with {config['timeframe']} candles in "
+            f"{config['datadir']}, got {', '.join(exchange['pair_whitelist'])}"
+        )
+    return tuple(pair for pair in dict.fromkeys(found) if pair not in black)
+
+
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what of a configuration can decide the result, as it is read back from a file."""
     kept = {
@@ -202,12 +241,24 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def sources_of(strategy: Path, userdir: Path) -> dict[str, bytes]:
-    """Returns the files of a strategy that was loaded, and the user's plugins."""
-    folder = strategy.resolve().parent
-    files = {f"strategy {strategy.name}": strategy.read_bytes()}
-    for module in list(sys.modules.values()):
-        path = Path(getattr(module, "__file__", None) or "")
-        if path.is_file() and path.resolve().parent == folder and path.name != strategy.name:
-            files[f"beside the strategy {path.name}"] = path.read_bytes()
-    return files | files_below(userdir, ("protections", "pairlists", "freqaimodels"))
+def decided_spaces(setup: Setup) -> dict[str, str]:
+    """Returns the spaces that are searched for nothing, each with the option that decides there.
+
+    As in Freqtrade, an option of the configuration stands above what hyperopt has found.
+    """
+    spaces = {"spaces": list(setup.request.spaces)}
+    return {
+        space: option
+        for space, options in _OPTIONS_OF_SPACES.items()
+        for option in reversed(options)
+        if option in setup.config and HyperoptTools.has_space(spaces, space)
+    }
+
+
+def _read_below(userdir: Path, strategy: Any) -> dict[str, bytes]:
+    """Returns what a strategy reads of its user directory, for the directories of workers."""
+    return {
+        path.relative_to(userdir).as_posix(): path.read_bytes()
+        for path in files_read(strategy)
+        if path.is_relative_to(userdir)
+    }

@@ -32,11 +32,3 @@ def given_parameters(parameters: Mapping[str, Any]) -> Iterator[None]:
         yield
     finally:
         HyperStrategyMixin.load_params_from_file = stock
-
-
-def parameters_in_file(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the `params` that a run with this configuration would take from a file."""
-    from freqtrade.resolvers import StrategyResolver
-
-    strategy = StrategyResolver.load_strategy(deepcopy(dict(config)))
-    return dict(strategy._ft_params_from_file)

@@ -28,7 +28,7 @@ _MOST_BYTES = 2**24
 # Of a request: what decides the result of fixed parameters, beside the days of the tests.
 _IDENTITY = (
     "strategy", "timeframe", "stake_currency", "pairs", "files", "settings", "parameters",
-    "protections",
+    "protections", "made_with",
 )  # fmt: skip
 
 
@@ -39,8 +39,8 @@ class HoldoutError(ValueError):
 @dataclass(frozen=True)
 class Look:
     """
-    :param of: identity of what was looked at: strategy, its files, parameters, settings, candles
-        and days
+    :param of: identity of what was looked at: strategy, its files, parameters, settings, candles,
+        days, and the versions that computed it
     :param refused: why it was; empty for the one that was allowed
     """
 
@@ -161,7 +161,7 @@ def look(path: Path, request: Request, now: datetime) -> None:
     """Records a look before it happens, so that one that is broken off counts.
 
     A look that was allowed may be repeated with the same strategy, files, parameters, settings,
-    candles and days: the result is the same.
+    candles, days and versions: the result is the same.
 
     :raises HoldoutError: for parameters that are not fixed, for days that are not in one sealed
         period, and for a second look, which is recorded

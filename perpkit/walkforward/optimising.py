@@ -87,7 +87,7 @@ def optimised(
             searching.start()
         finally:
             Backtesting.cleanup()
-    if searching.interrupted:
+    if not searching.is_whole:
         raise KeyboardInterrupt
     return searching.found.optimised()
 
@@ -125,11 +125,11 @@ class _Found:
         trades = backtesting.trades.to_dict(orient="records")
         details = value["params_details"]
         epoch = Epoch(number, float(value["loss"]), len(trades), value["total_profit"], details)
-        self.epochs.append(epoch)
         self.returns[number] = self.stretch.returns(trades)
         if value["is_best"]:
             fixed = value["params_not_optimized"]
             self.best = epoch, _merged(fixed, details), trades
+        self.epochs.append(epoch)  # the last, by which the epochs are counted
 
     def optimised(self) -> Optimised:
         trials = pd.DataFrame(self.returns)
@@ -145,7 +145,6 @@ class _Recorded(Hyperopt):
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.found = _Found()
-        self.interrupted = False
         super().__init__(config)
 
     def evaluate_result(self, val: dict[str, Any], current: int, is_random: bool) -> None:
@@ -154,12 +153,13 @@ class _Recorded(Hyperopt):
         ends = optimizer.min_date, optimizer.max_date
         self.found.add(current, val, optimizer.backtesting, ends)
 
-    def run_optimizer_parallel(self, *args: Any) -> Any:
-        try:
-            return super().run_optimizer_parallel(*args)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            raise
+    @property
+    def is_whole(self) -> bool:
+        """Whether all epochs were tried: an interrupt ends the search like any other end."""
+        searcher = self.hyperopter
+        if searcher.es_epochs > 0 and searcher.es_terminator.should_terminate(self.opt):
+            return True  # Freqtrade's early stop
+        return len(self.found.epochs) + self.count_skipped_epochs >= self.total_epochs
 
     def print_results(self, results: dict[str, Any]) -> None:
         """Prints nothing: a table an epoch is of no use where many windows run."""

@@ -1,9 +1,11 @@
 """What windows chose, and the defaults that follow from it by a rule that is fixed before.
 
 The rule, see docs/proof.md: in each window but the last, the plateau is the best tenth of its
-epochs by loss, at least `LEAST_EPOCHS`; a number's value there is the median of the plateau, any
-other value its most frequent one. The default is the median, or the most frequent one, of these
-windows. The last window is left out, so that its test has seen nothing of the defaults.
+epochs by loss, at least `LEAST_EPOCHS`, all of them with enough trades to have a loss; a number's
+value there is the median of the plateau, any other value its most frequent one. The default is the
+median, or the most frequent one, of these windows. The last window is left out, so that its test
+has seen nothing of the defaults. A target table, `roi`, has no default: hyperopt draws its times,
+so that no two tables have the same ones.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from perpkit.walkforward.record import Epoch, WindowResult
 from perpkit.walkforward.stitching import flat
 
 SHARE, LEAST_EPOCHS = 0.1, 5
+_TARGETS = "roi"
 
 Values = Mapping[str, Any]
 
@@ -38,16 +41,17 @@ def defaults(results: Sequence[WindowResult]) -> dict[str, Any]:
 def plateau(result: WindowResult) -> dict[str, Any]:
     """Returns the middle of the best epochs of a window, by `space.parameter`.
 
-    :raises ValueError: if the window has too few epochs
+    :raises ValueError: if the window has too few epochs that were rated
     """
-    if len(result.epochs) < LEAST_EPOCHS:
+    rated = [epoch for epoch in result.epochs if epoch.rated]
+    if len(rated) < LEAST_EPOCHS:
         raise ValueError(
-            f"epochs must be at least {LEAST_EPOCHS} in each window for defaults, got "
-            f"{len(result.epochs)} in window {result.window.number}"
+            f"epochs with enough trades must be at least {LEAST_EPOCHS} in each window for "
+            f"defaults, got {len(rated)} in window {result.window.number}"
         )
     count = max(LEAST_EPOCHS, ceil(SHARE * len(result.epochs)))
-    best = sorted(result.epochs, key=lambda epoch: (epoch.loss, epoch.number))[:count]
-    return middle(flat(epoch.parameters) for epoch in best)
+    best = sorted(rated, key=lambda epoch: (epoch.loss, epoch.number))[:count]
+    return middle(map(_comparable, best))
 
 
 def middle(sets: Iterable[Values]) -> dict[str, Any]:
@@ -74,13 +78,23 @@ def stability(results: Sequence[WindowResult]) -> tuple[Stability, ...]:
 
     :param results: of windows with epochs
     """
-    chosen = _by_name(flat(result.parameters) for result in results)
-    tried = _by_name(flat(epoch.parameters) for epoch in _epochs(results))
+    chosen = _by_name(map(_comparable, results))
+    tried = _by_name(map(_comparable, _epochs(results)))
     return tuple(
         Stability(name, tuple(values), _scatter(values, tried[name]))
         for name, values in chosen.items()
         if name in tried
     )
+
+
+def has_target_tables(results: Iterable[WindowResult]) -> bool:
+    """Returns whether target tables were searched, which have no default."""
+    return any(_TARGETS in epoch.parameters for epoch in _epochs(results))
+
+
+def _comparable(of: Epoch | WindowResult) -> Values:
+    """The parameters that have the same names in every epoch."""
+    return flat({space: each for space, each in of.parameters.items() if space != _TARGETS})
 
 
 def _epochs(results: Iterable[WindowResult]) -> Iterable[Epoch]:

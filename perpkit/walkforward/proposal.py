@@ -36,13 +36,22 @@ def proposal(run: Run, verdict: Mapping[str, Any], made: datetime) -> dict[str, 
     }
 
 
-def write_proposal(path: Path, content: Mapping[str, Any]) -> None:
+def check_place(path: Path, strategy: str) -> None:
     """
-    :raises ValueError: for a name under which Freqtrade would read it
-    :raises OSError: if it cannot be written
+    :raises ValueError: for a folder, and for a name under which Freqtrade would read it
     """
-    if path.with_suffix(".py").exists() or path.name == f"{content['strategy_name']}.json":
+    if path.is_dir():
+        raise ValueError(f"propose must be a file, got the folder {path}")
+    if path.with_suffix(".py").exists() or path.name == f"{strategy}.json":
         raise ValueError(
             f"propose must not be a strategy's parameter file, which would be in force, got {path}"
         )
+
+
+def write_proposal(path: Path, content: Mapping[str, Any]) -> None:
+    """
+    :raises ValueError: as `check_place`
+    :raises OSError: if it cannot be written
+    """
+    check_place(path, content["strategy_name"])
     put(path, (json.dumps(content, indent=2) + "\n").encode())

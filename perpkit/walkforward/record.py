@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from perpkit.research.hyperopt.epochs import is_rated
 from perpkit.research.marked import daily_returns
 from perpkit.research.trades import Trade, exported_trade
 
@@ -72,6 +73,11 @@ class Epoch:
     profit: float
     parameters: Mapping[str, Any]
 
+    @property
+    def rated(self) -> bool:
+        """Whether it traded enough to have a loss of its own."""
+        return is_rated(self.loss)
+
 
 @dataclass(frozen=True)
 class WindowResult:
@@ -99,12 +105,13 @@ class WindowResult:
 class Request:
     """All that decides the result of a run; another request needs another directory.
 
-    :param files: digests by name: of the strategy, of loss function and plugins, of candles
+    :param files: digests by name: of the strategy and what it imports and reads, of loss function
+        and plugins, of stored data
     :param settings: of the configuration, without secrets, names and paths
     :param parameters: `params` in force where nothing is optimised; empty for the strategy's own
     :param spaces: of hyperopt; empty with `epochs` 0, when parameters are fixed
     :param seed: of the first window; each later one has the next
-    :param made_with: versions of Freqtrade and Perpkit
+    :param made_with: versions of Freqtrade and Perpkit, and a digest of Perpkit's files
     """
 
     strategy: str

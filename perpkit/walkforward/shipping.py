@@ -17,7 +17,6 @@ Files = Mapping[str, bytes]
 
 # Of a user directory: whole, because a strategy may read tables that lie beside it.
 PLUGINS = ("strategies", "hyperopts", "protections", "pairlists", "freqaimodels")
-_AS_IN_FILES = str.maketrans("/:", "__")
 _NOT_SHIPPED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints"})
 
 
@@ -35,18 +34,14 @@ def files_below(folder: Path, names: Iterable[str] = ("",)) -> dict[str, bytes]:
     return found
 
 
-def candle_files(datadir: Path, pairs: Iterable[str]) -> dict[str, bytes]:
-    """Returns the stored candles of some pairs, by relative path."""
-    stems = tuple(f"{pair.translate(_AS_IN_FILES)}-" for pair in pairs)
-    return {
-        path.relative_to(datadir).as_posix(): path.read_bytes()
-        for path in sorted(datadir.rglob("*"))
-        if path.is_file() and path.name.startswith(stems)
-    }
-
-
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """Returns the digest of a file's content, which need not fit into memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests(files: Files) -> dict[str, str]:

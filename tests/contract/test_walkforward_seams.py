@@ -102,7 +102,6 @@ def test_given_parameters_are_those_of_a_strategy_without_a_file(default_futures
         ("Backtesting", "backtest_one_strategy", {"strat", "data", "timerange"}),
         ("Backtesting", "load_bt_data", {"self"}),
         ("Hyperopt", "evaluate_result", {"val", "current", "is_random"}),
-        ("Hyperopt", "run_optimizer_parallel", {"parallel", "asked"}),
         ("Hyperopt", "print_results", {"results"}),
     ],
 )
@@ -119,6 +118,16 @@ def test_what_hyperopt_looks_up_in_its_modules(name):
     module = modules[0] if name == "get_progress_tracker" else modules[1]
     assert hasattr(module, name)
     assert f"{name}(" in inspect.getsource(module)
+
+
+def test_what_an_end_of_hyperopt_is_told_by():
+    """An interrupt within the search is swallowed, so that epochs are counted."""
+    module, optimizer = _hyperopt()
+    source = inspect.getsource(module.Hyperopt)
+    assert "except KeyboardInterrupt:\n            print(" in source
+    for name in ("total_epochs", "count_skipped_epochs", "hyperopter.es_terminator", "opt"):
+        assert f"self.{name}" in source
+    assert "self.es_epochs" in inspect.getsource(optimizer)
 
 
 def _hyperopt():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import pytest
 from typer.testing import CliRunner
@@ -100,6 +101,37 @@ def test_the_command_on_an_export_and_with_a_model_of_the_user(config, tmp_path)
     assert flat["cost"] == pytest.approx(found["break_even"]["turnover"] * 3e-4, rel=1e-3)
     assert flat["cost_bps"] == pytest.approx(3, rel=1e-3)
     assert worst["profit"] < flat["profit"] < same["profit"]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "without", "lacking"),
+    [
+        ("binance", "", ""),
+        ("binance", "ETH", "candles of every pair, got none of ETH/USDT:USDT"),
+        ("bybit", "", "leverage tiers of every pair, got none of BTC/USDT:USDT, "),
+    ],
+)
+def test_the_usual_scenarios_need_neither_all_candles_nor_tiers(
+    config, tmp_path, exchange, without, lacking
+):
+    export = exported(config, "RandomTrades", tmp_path / "results", random_trades=1)
+    with zipfile.ZipFile(export, "a") as archive:  # what is there twice is read as the last one
+        archive.writestr(f"{export.stem}_config.json", json.dumps({"exchange": {"name": exchange}}))
+    assert load_results(export).exchange == exchange
+    if without:
+        (config["datadir"] / f"futures/{without}_USDT_USDT-1h-futures.feather").unlink()
+    command = ["stress", str(export), "--datadir", str(config["datadir"])]
+    done = CliRunner().invoke(app, [*command, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    names = [one["name"] for one in found["scenarios"]]
+    assert ("cross_margin" in names) is not lacking
+    said = [line for line in found["said"] if "cross_margin" in line]
+    assert [lacking in line for line in said] == ([True] if lacking else [])
+    if lacking:
+        asked = CliRunner().invoke(app, [*command, "--model", "cross_margin"])
+        assert asked.exit_code == 2
+        assert lacking in " ".join(asked.output.split())
 
 
 @pytest.mark.real_data

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perpkit.research.marked import figures, liquidations, load_export, marked_equity
+from perpkit.research.marked import daily_returns, figures, liquidations, load_export, marked_equity
 
 PAIR = "BTC/USDT:USDT"
 HOUR = pd.Timedelta("1h")
@@ -152,6 +152,22 @@ def test_the_first_day_counts(equity, worst, days):
     found = figures(equity)
     assert (found.worst_day, found.days) == (pytest.approx(worst), days)
     assert (found.sharpe < 0) is (worst > 0 and days > 1)
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ([100, -50, -60], [-1, 0]),
+        ([100, 0, 30], [-1, 0]),
+        ([100, 50, -10, 20, 40], [-0.5, -1, 0, 0]),
+        ([100, 50, 75], [-0.5, 0.5]),
+    ],
+)
+def test_a_ruined_account_has_no_returns_any_more(marks, expected):
+    times = pd.date_range("2023-01-01", periods=len(marks), freq="D", tz="UTC")
+    found = daily_returns(pd.Series(marks, times, dtype=float))
+    assert found.tolist() == pytest.approx(expected)
+    assert found.dtype == float
 
 
 def test_ratios_by_hand():

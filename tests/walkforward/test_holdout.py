@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -96,6 +97,7 @@ def test_a_look_that_was_broken_off_may_go_on(path):
         {"timeframe": "1h"},
         {"protections": False},
         {"strategy": "Other"},
+        {"made_with": {"perpkit": "9"}},
         {"windows": request(3).windows},
     ],
 )
@@ -108,7 +110,7 @@ def test_whatever_decides_the_result_makes_another_look(path, change):
 
 def test_what_does_not_decide_the_result_makes_no_other_look():
     trained = [replace(each, train_start=START - 2 * TRAIN) for each in request(4).windows]
-    same = replace(request(4), made_with={"perpkit": "9"}, seed=7, windows=tuple(trained))
+    same = replace(request(4), seed=7, windows=tuple(trained))
     assert identity(same) == identity(request(4))
 
 
@@ -176,8 +178,11 @@ def test_the_commands(tmp_path):
         assert found.exit_code == code, found.output
         return found.output
 
-    assert said("show") == "Nothing is sealed.\n"
-    assert "Sealed: 2021-01-01 to 2021-08-29" in said("seal", "20210101-20210829")
+    record = place(tmp_path)
+    assert said("show") == f"Nothing is sealed in {record}.\n"
+    sealed = said("seal", "20210101-20210829")
+    assert f"Sealed: 2021-01-01 to 2021-08-29, in {record}." in sealed
+    assert said("show").startswith(f"In {record}:\n")
     assert "not looked at yet" in said("show")
     look(place(tmp_path), request(4), NOW)
     with pytest.raises(HoldoutError):
@@ -192,3 +197,17 @@ def test_the_commands(tmp_path):
         "userdir must be"
         in CliRunner().invoke(app, ["holdout", "show", "--userdir", str(tmp_path / "none")]).output
     )
+
+
+def test_a_seal_lies_where_the_configuration_says(tmp_path, monkeypatch):
+    """Where `perpkit walkforward` looks for it with the same options."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("mine", "user_data"):
+        Path(folder).mkdir()
+    Path("own.json").write_text('{"user_data_dir": "mine"}')
+    for words in (["seal", "20210101-20210829"], ["show"]):
+        found = CliRunner().invoke(app, ["holdout", *words, "-c", "own.json"])
+        assert found.exit_code == 0, found.output
+    assert "not looked at yet" in found.output
+    assert place(Path("mine")).is_file()
+    assert not place(Path("user_data")).exists()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from perpkit.walkforward.plateaus import defaults, middle, plateau, stability
+from perpkit.walkforward.plateaus import defaults, has_target_tables, middle, plateau, stability
 from tests.walkforward.made_runs import epochs, optimised_run, result
 
 FLAT = [0.0] * 60
@@ -36,6 +38,29 @@ def test_the_plateau_is_the_middle_of_the_best_tenth():
 )
 def test_the_middle(values, expected):
     assert middle({"x": value} for value in values) == {"x": expected}
+
+
+@pytest.mark.parametrize("bad", [1e5, float("inf")])
+def test_what_traded_too_little_is_on_no_plateau(bad):
+    """Of 40 epochs six had trades enough, one of which is the worst: the best five count."""
+    values, losses = [*range(10, 16), *[90] * 34], [1.0, 2.0, 3.0, 4.0, 5.0, 9.0, *[bad] * 34]
+    assert plateau(tried(1, {"rsi": values}, losses)) == {"buy.rsi": 12}
+    losses[4:] = [bad] * 36
+    with pytest.raises(ValueError, match=r"with enough trades must be at least 5 .* got 4 in wind"):
+        plateau(tried(1, {"rsi": values}, losses))
+
+
+def test_a_table_of_targets_has_no_default():
+    """Hyperopt draws its times, so each epoch has names of its own there."""
+    each = [
+        replace(one, parameters={**one.parameters, "roi": {str(60 + one.number): 0.1}})
+        for one in epochs({"rsi": [30] * 5}, [1.0] * 5)
+    ]
+    windows = [result(number, FLAT, tried=tuple(each)) for number in (1, 2, 3)]
+    assert has_target_tables(windows)
+    assert defaults(windows) == {"buy.rsi": 30}
+    assert [one.parameter for one in stability(windows)] == ["buy.rsi"]
+    assert not has_target_tables([tried(1, {"rsi": [30] * 5}, [1.0] * 5)])
 
 
 def test_defaults_are_frozen_before_the_last_window():

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.market.times import dates_of
+from perpkit.research.research_log import NAME
 from perpkit.walkforward.as_results import as_results
 from perpkit.walkforward.record import Run
 from perpkit.walkforward.run_directory import content_of_result, write_request, write_result
@@ -187,6 +188,17 @@ def test_the_command_counts_what_the_log_has(directory, tmp_path):
     assert given["gate"]["ideas"] == 7
 
 
+def test_the_log_is_that_of_the_configurations_user_directory(directory, tmp_path):
+    """As `perpkit walkforward --propose` finds it."""
+    log = '[[idea]]\nname = "a"\nstrategies = ["Made"]\nvariants = 40\nfrom = 2021-01-01\n'
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / NAME).write_text(f'{log}to = 2021-02-01\noutcome = "kept"\nwhy = "b"\n')
+    config = tmp_path / "own.json"
+    config.write_text(json.dumps({"user_data_dir": str(tmp_path / "mine")}))
+    found = json.loads(said("verdict", directory, "-c", config, "--json"))
+    assert found["gate"]["ideas"] == 40
+
+
 def test_the_report_of_a_run(directory, datadir, tmp_path):
     out = tmp_path / "page.html"
     said("report", directory, "--datadir", datadir, "--out", out)
@@ -225,6 +237,9 @@ def test_a_table_of_trials(tmp_path):
         (["date,a", "first,0.2"], "column of dates"),
         (["date,a", "2021-01-01,0.1", "2021-01-01,0.2"], "has 2021-01-01 twice"),
         (["date,a", "2021-01-01,inf"], "finite"),
+        (["date,a", "2021-01-01 00:00,0.1", "2021-01-01 01:00,0.2"], "has 2021-01-01 twice"),
+        (["date,a", "2021-01-02,0.1", "2021-01-01,0.2"], "has 2021-01-01 after a later one"),
+        (["date,a", "2021-01-01,0.1", "2021-01-08,0.2"], "has one every 7 days"),
     ],
 )
 def test_a_table_that_is_none(tmp_path, rows, words):

@@ -39,7 +39,7 @@ from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.searched import rule_at, searched
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.market.columns import with_columns
-from perpkit.risk.budgets import budget_rooms, share_of
+from perpkit.risk.budgets import Budgets, budget_rooms, share_of
 from perpkit.risk.exposure import Holding, PlannedEntry, Room
 from perpkit.risk.stops import EntryStop, StopMethod
 from perpkit.signals.combining import SourceTags, owners_of
@@ -72,7 +72,7 @@ class ConfluenceStrategy(PerpStrategy):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        folder = Path(config.get("user_data_dir") or "user_data")
+        folder = self._folder
         self.sources = {
             each.name: each for each in chosen(self.confluence.sources, folder / "strategies")
         }
@@ -104,6 +104,16 @@ class ConfluenceStrategy(PerpStrategy):
     def perpkit_decided_by(self) -> tuple[type, ...]:
         """The classes of the sources, for `perpkit.bot.binding`."""
         return tuple(type(each.source) for each in self.sources.values())
+
+    @property
+    def perpkit_reads(self) -> tuple[Path, ...]:
+        """The files beside its source and candles that decide what it trades."""
+        rule = self.confluence
+        return (self._folder / rule.budgets_file,) if rule.budgets is Budgets.OUT_OF_SAMPLE else ()
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.config.get("user_data_dir") or "user_data")
 
     @property
     def _candle(self) -> timedelta:
@@ -243,10 +253,14 @@ class ConfluenceStrategy(PerpStrategy):
         if owners and columns is not None:
             side, row = trade.trade_direction, columns.row(current_time)
             known = columns.age(row, current_time) < STALE * columns.step
-            enter, exit_ = (
-                known and any(columns.value(flag(n, f"{what}_{side}"), row) > 0 for n in owners)
+            enters, leaves = (
+                [known and columns.value(flag(n, f"{what}_{side}"), row) > 0 for n in owners]
                 for what in ("enter", "exit")
             )
+            # Freqtrade lets an entry cancel an exit. Here only a source's own entry cancels its
+            # exit: the first of the owners that leaves ends the trade.
+            exit_ = any(out and not again for again, out in zip(enters, leaves, strict=True))
+            enter = any(enters) and not exit_
         return super().should_exit(trade, rate, current_time, enter=enter, exit_=exit_, **kwargs)
 
     def entry_conditions(self, dataframe: pd.DataFrame) -> Conditions:

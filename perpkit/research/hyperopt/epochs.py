@@ -36,7 +36,12 @@ class Epoch:
     @property
     def rated(self) -> bool:
         """Whether it traded enough to have a loss of its own."""
-        return isfinite(self.loss) and self.loss < _MAX_LOSS
+        return is_rated(self.loss)
+
+
+def is_rated(loss: float) -> bool:
+    """Returns whether a loss is of parameters that traded enough to have one of their own."""
+    return isfinite(loss) and loss < _MAX_LOSS
 
 
 def read_epochs(path: Path) -> list[Epoch]:

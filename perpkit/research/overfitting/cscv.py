@@ -20,6 +20,8 @@ from scipy.stats import rankdata
 from perpkit.checks import check_range
 
 BLOCKS = 16
+# More trials than this are cut into fewer blocks, so that memory stays bounded.
+_MANY_TRIALS, _FEWER_BLOCKS = 400, 10
 # Of the variance of a trial: what is below is rounding.
 _ROUNDING = 1e-12
 
@@ -41,16 +43,20 @@ class Overfitting:
     choices: int
 
 
-def overfitting(returns: ArrayLike, blocks: int = BLOCKS) -> Overfitting:
+def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
     """Measures how often the best of several trials was the best by luck.
 
     :param returns: shape (periods, trials): what each trial made in the same periods; equal ones
         count once
-    :param blocks: an even number; periods left over at the start are not used
+    :param blocks: an even number; periods left over at the start are not used. By default `BLOCKS`,
+        and fewer of more than 400 trials
     :raises ValueError: if there is no choice, too few periods, or a trial whose returns are
         constant in a half and not zero
     """
     values = np.asarray(returns, dtype=float)
+    if blocks is None:
+        many = values.ndim == 2 and values.shape[1] > _MANY_TRIALS
+        blocks = _FEWER_BLOCKS if many else BLOCKS
     check_range("blocks", blocks, 2, 20)
     if blocks % 2:
         raise ValueError(f"blocks must be an even number, got {blocks}")

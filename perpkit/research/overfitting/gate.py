@@ -36,8 +36,6 @@ LEAST_DAYS = 120
 LEAST_ACTIVE = 30
 # What varies less than this is constant.
 _LEAST_SPREAD = 1e-15
-# More trials than this are cross-validated in fewer blocks, so that memory stays bounded.
-_MANY_TRIALS, _FEWER_BLOCKS = 400, 10
 
 
 @dataclass(frozen=True)
@@ -169,8 +167,6 @@ def _crossed(values: NDArray[np.float64]) -> Overfitting | None:
     if values.shape[1] < 2:
         return None
     try:
-        if values.shape[1] > _MANY_TRIALS:
-            return overfitting(values, _FEWER_BLOCKS)
         return overfitting(values)
     except ValueError:  # all the same, or without a spread in half of the days
         return None

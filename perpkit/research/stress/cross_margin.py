@@ -42,19 +42,22 @@ class CrossMargin(CostModel):
     ] = 0.0125
 
     def account(self, results: Results, market: Market, tiers: Tiers) -> Results:
-        known = {pair: tiers(pair) for pair in {trade.pair for trade in results.trades}}
-        missing = sorted(pair for pair, found in known.items() if found is None)
-        if missing:
-            raise ValueError(
-                f"cross_margin needs leverage tiers of every pair, got none of {', '.join(missing)}"
-            )
+        if lacking := cross_margin_lacks(results, market, tiers):
+            raise ValueError(f"cross_margin needs {lacking}")
         account = marked_account(results, market)
-        if account.unpriced:
-            pairs = ", ".join(account.unpriced)
-            raise ValueError(f"cross_margin needs candles of every pair, got none of {pairs}")
-        found = {pair: each for pair, each in known.items() if each is not None}
+        found = {pair: each for pair in account.candles if (each := tiers(pair)) is not None}
         hit = _Candles(account, results, found).first()
         return results if hit is None else _liquidated(results, hit, self.liquidation_fee)
+
+
+def cross_margin_lacks(results: Results, market: Market, tiers: Tiers) -> str:
+    """Returns what a run lacks for cross margin, in words; empty if nothing."""
+    pairs = sorted({trade.pair for trade in results.trades})
+    if missing := [pair for pair in pairs if tiers(pair) is None]:
+        return f"leverage tiers of every pair, got none of {', '.join(missing)}"
+    if missing := [pair for pair in pairs if market.candles(pair, results.timeframe) is None]:
+        return f"candles of every pair, got none of {', '.join(missing)}"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -67,3 +67,16 @@ class BareMorning(Morning):
     def __post_init__(self):
         risk = {"stop": {"distance": 0.02}, "use": {"scale_out": False, "trailing": False}}
         object.__setattr__(self, "risk", risk)
+
+
+@dataclass(frozen=True)
+class Steady(_Clock):
+    """Its entry stands at every candle, and it never leaves."""
+
+    name: str = "steady"
+    computed: tuple[str, ...] = ("steady_hour",)
+
+    def signals(self, frame, rule):
+        found = super().signals(frame, rule)
+        always = np.ones(len(frame), dtype=bool)
+        return found._replace(enter_long=always, exit_long=~always, exit_short=~always)

@@ -14,10 +14,11 @@ from tests.bot.started import started
 from tests.conftest import REPOSITORY
 
 OURS = str(REPOSITORY / "strategies")
-MORNING, EVENING, BARE = (
-    f"sources_for_tests:{name}" for name in ("Morning", "Evening", "BareMorning")
+MORNING, EVENING, BARE, STEADY = (
+    f"sources_for_tests:{name}" for name in ("Morning", "Evening", "BareMorning", "Steady")
 )
 BREAKERS_OFF = {"enable_protections": False}
+WIDE = {"stop": {"distance": 0.1}, "use": {"scale_out": False, "trailing": False}}
 
 
 @pytest.fixture
@@ -55,8 +56,7 @@ def test_one_source_alone_trades_as_its_strategy(config, single, source):
 
 def test_each_trade_is_closed_by_its_own_source(config):
     """The evening's exits and shorts come while the morning's longs are open."""
-    wide = {"stop": {"distance": 0.1}, "use": {"scale_out": False, "trailing": False}}
-    found = run(config, sources=[MORNING, EVENING], perpkit=wide).trades
+    found = run(config, sources=[MORNING, EVENING], perpkit=WIDE).trades
     for name, hours in (("morning", 12), ("evening", 3)):
         closed = [t for t in by_name(found, name) if t["exit_reason"] == "exit_signal"]
         assert {t["trade_duration"] for t in closed} == {60 * hours}, name
@@ -126,6 +126,15 @@ def test_two_that_agree_enter_together(config):
     # Both commit their budgets, and the first that leaves ends it.
     assert risked(found[0]) == pytest.approx(50, rel=0.1)
     assert run(config, sources=[MORNING, EVENING], rule="agree").trades == []
+
+
+@pytest.mark.parametrize("rule", ["agree", "weighted"])
+def test_the_first_that_leaves_ends_it_though_another_still_enters(config, rule):
+    found = run(config, sources=[MORNING, STEADY], rule=rule, perpkit=WIDE).trades
+    closed = [trade for trade in found if trade["exit_reason"] == "exit_signal"]
+    assert {trade["enter_tag"] for trade in closed} == {"morning+steady 0.50"}
+    assert {trade["trade_duration"] for trade in closed} == {60 * 12}
+    assert len(closed) > 20
 
 
 @pytest.mark.parametrize("rule", ["any", "agree", "weighted"])

@@ -50,6 +50,12 @@ def test_a_parameter_that_changes_nothing_makes_no_trial():
     assert overfitting(np.repeat(table, 3, axis=1)) == overfitting(table)
 
 
+@pytest.mark.parametrize(("trials", "choices"), [(2, 12_870), (401, 252)])
+def test_many_trials_are_cut_into_fewer_blocks(trials, choices):
+    """Half of 16, or of 10: ratios of 12,870 halves of 1,000 trials would take a gigabyte."""
+    assert overfitting(returns(6, trials)).choices == choices
+
+
 def test_the_best_by_luck_is_one_of_many_later():
     found = [overfitting(returns(seed, 20)).probability for seed in range(20)]
     assert 0.4 < np.mean(found) < 0.6

@@ -1,0 +1,28 @@
+"""The files in which the classes are defined that decide what a strategy does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+_LIBRARIES = ("freqtrade", "perpkit", "builtins", "abc", "typing")
+
+
+def class_files(strategy: Any) -> tuple[Path, ...]:
+    """Returns the files of the classes that decide, and of their bases, but for those of libraries.
+
+    Perpkit's own have a version. `perpkit_decided_by` of a strategy has more classes than its own.
+
+    :param strategy: loaded by Freqtrade
+    """
+    found: dict[Path, None] = {}
+    for kind in (type(strategy), *getattr(strategy, "perpkit_decided_by", ())):
+        for each in kind.__mro__:
+            # The resolver notes the file of the class that it has loaded, under any name.
+            file = vars(each).get("__file__")
+            if file is None and each.__module__.split(".")[0] not in _LIBRARIES:
+                file = getattr(sys.modules.get(each.__module__), "__file__", None)
+            if file:
+                found.setdefault(Path(file))
+    return tuple(found)

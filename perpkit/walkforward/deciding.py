@@ -1,0 +1,96 @@
+"""The files that decide the result of a run, as digests by names that do not depend on places.
+
+What is missed here is mixed unseen: a run that goes on after a change has windows of two kinds.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import perpkit
+from perpkit.files.class_files import class_files
+from perpkit.walkforward.shipping import digest, digest_of_all, digest_of_file, digests, files_below
+
+PLUGINS = ("protections", "pairlists", "freqaimodels")
+_PACKAGE = Path(perpkit.__file__).resolve().parent
+# Of the package: what no backtest loads, and the plugins, which are elsewhere in a checkout.
+_NO_PART = frozenset({"golive", "ops", "plugins", "report", "venue"})
+
+
+def deciding_files(
+    strategy: Any, userdir: Path, strategy_path: Path | None, datadir: Path
+) -> dict[str, str]:
+    """Returns the digests of a strategy's sources, of what they read, and of all stored data.
+
+    A strategy may read other pairs than it trades, and positioning: all of the data directory
+    counts, beside hidden files, which are locks.
+
+    :param strategy: loaded by Freqtrade, with all that it imports
+    """
+    source = Path(strategy.__file__).resolve()
+    folders = [source.parent, userdir.resolve()]
+    if strategy_path is not None:
+        folders.append(strategy_path.resolve())
+    others = {path.resolve() for path in (*class_files(strategy), *_modules_below(folders))}
+    named = [(f"strategy {source.name}", source)]
+    named += [(f"module {_name(path, folders)}", path) for path in sorted(others - {source})]
+    named += [(f"read {path.name}", path) for path in files_read(strategy)]
+    found: dict[str, str] = {}
+    for name, path in named:  # two folders may have the same name
+        found[name] = found.get(name, "") + digest_of_file(path)
+    for path in sorted(datadir.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            found[path.relative_to(datadir).as_posix()] = digest_of_file(path)
+    return found | digests(files_below(userdir, PLUGINS))
+
+
+def files_read(strategy: Any) -> tuple[Path, ...]:
+    """Returns the files of the user's that a strategy reads when it is made."""
+    return tuple(getattr(strategy, "perpkit_reads", ()))
+
+
+def made_with() -> dict[str, str]:
+    """Returns the versions of Freqtrade and Perpkit, and a digest of what Perpkit decides by.
+
+    A checkout has one version for many states.
+    """
+    return {
+        "freqtrade": version("freqtrade"),
+        "perpkit": perpkit.__version__,
+        "perpkit files": digest_of_all(dict(_own_files())),
+    }
+
+
+def _own_files() -> Iterator[tuple[str, str]]:
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        relative = path.relative_to(_PACKAGE)
+        if relative.parts[0] not in _NO_PART:
+            yield relative.as_posix(), digest(path.read_bytes())
+    installed = _PACKAGE / "plugins"
+    plugins = installed if installed.is_dir() else _PACKAGE.parent
+    for kind in ("protections", "pairlists"):
+        for path in sorted((plugins / kind).glob("*.py")):
+            yield f"plugins/{kind}/{path.name}", digest(path.read_bytes())
+
+
+def _modules_below(folders: Iterable[Path]) -> Iterator[Path]:
+    """Yields the files of loaded modules below folders; Perpkit's own and installed ones have a
+    version."""
+    for module in list(sys.modules.values()):
+        path = Path(getattr(module, "__file__", None) or "").resolve()
+        if (
+            any(map(path.is_relative_to, folders))
+            and path.is_file()
+            and "site-packages" not in path.parts
+            and not path.is_relative_to(_PACKAGE)
+        ):
+            yield path
+
+
+def _name(path: Path, folders: Iterable[Path]) -> str:
+    within = [path.relative_to(each) for each in folders if path.is_relative_to(each)]
+    return min(within, key=lambda each: len(each.parts), default=Path(path.name)).as_posix()

@@ -1,0 +1,226 @@
+"""What a walk-forward makes of Freqtrade's configuration, in this process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from perpkit.cli import app
+from perpkit.risk import budget_file
+from perpkit.risk.budgets import SourceRisk
+from perpkit.walkforward import deciding
+from perpkit.walkforward.asked import Asked, decided_spaces
+from perpkit.walkforward.holdout import identity
+from perpkit.walkforward.run_directory import plain
+from perpkit.walkforward.running import RunError, held
+from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
+from perpkit.walkforward.worker import Worker
+from tests.bench.backtests import PAIRS, STRATEGIES, alone, backtest, write_candles
+from tests.conftest import REPOSITORY
+
+PLAIN = REPOSITORY / "benchmarks/strategies/InTheMarket.py"
+
+
+@pytest.fixture
+def userdir(default_futures_config, offline_markets):
+    """With a strategy, its configuration, and fifty days of candles."""
+    write_candles(default_futures_config["datadir"])
+    found = default_futures_config["user_data_dir"]
+    (found / "strategies").mkdir()
+    shutil.copy(PLAIN, found / "strategies")
+    configure(found)
+    return found
+
+
+def configure(userdir, **more):
+    given = {
+        "exchange": {"name": "binance", "pair_whitelist": PAIRS}, "max_open_trades": 3,
+        "stake_amount": 1_000, "pairlists": [{"method": "StaticPairList"}], **more,
+    }  # fmt: skip
+    (userdir / "own.json").write_text(json.dumps(given))
+
+
+def asked(userdir, **changed):
+    given = Asked(
+        files=(REPOSITORY / "config.json.example", userdir / "own.json"),
+        calendar=Calendar(Span.of("12d", "train"), Span.of("8d", "test")),
+        start=datetime(2023, 1, 25, tzinfo=UTC),
+        end=datetime(2023, 2, 10, tzinfo=UTC),
+        strategy="InTheMarket",
+        userdir=userdir,
+        datadir=userdir / "data/binance",
+    )
+    return replace(given, **changed)
+
+
+def traded(trades):
+    fields = "pair", "is_short", "open_timestamp", "close_timestamp", "exit_reason", "profit_abs"
+    return [tuple(trade[field] for field in fields) for trade in trades]
+
+
+def test_what_hyperopt_found_is_in_force_in_the_test(userdir, default_futures_config, tmp_path):
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
+    spaces = ("roi", "stoploss", "trailing")
+    setup = asked(userdir, epochs=3, spaces=spaces, min_trades=1).setup()
+    with alone():
+        worker = Worker(setup, tmp_path)
+        results = [worker.result(window) for window in setup.request.windows]
+    file = userdir / "strategies/InTheMarket.json"
+
+    def stock(window):
+        given = {"strategy_path": str(file.parent), "timerange": out_of_sample_range(window)}
+        return traded(backtest(default_futures_config, "InTheMarket", **given).trades)
+
+    for result in results:
+        assert {*spaces} <= result.parameters.keys()
+        without = stock(result.window)
+        file.write_text(
+            json.dumps({"strategy_name": "InTheMarket", "params": plain(result.parameters)})
+        )
+        assert traded(result.out_of_sample.trades) == stock(result.window) != without
+        file.unlink()
+
+
+@pytest.mark.parametrize("place", ["get_asked_points", "_save_result"])
+def test_a_search_that_was_interrupted_has_no_result(userdir, tmp_path, monkeypatch, place):
+    """Wherever it is: Freqtrade takes it for the end of the search."""
+    hyperopt = pytest.importorskip("freqtrade.optimize.hyperopt.hyperopt", exc_type=ImportError)
+    stock, calls = getattr(hyperopt.Hyperopt, place), []
+
+    def interrupted(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return stock(*args, **kwargs)
+
+    monkeypatch.setattr(hyperopt.Hyperopt, place, interrupted)
+    setup = asked(userdir, epochs=3, spaces=("buy",), min_trades=1).setup()
+    with alone(), pytest.raises(KeyboardInterrupt):
+        Worker(setup, tmp_path).compute(setup.request.windows[0])
+    assert len(calls) == 2
+
+
+def test_where_a_proposal_may_not_lie_is_said_before_anything_runs(userdir, tmp_path):
+    configure(userdir, stoploss=-0.1)
+    out = tmp_path / "run"
+    command = [
+        "walkforward", "-c", REPOSITORY / "config.json.example", "-c", userdir / "own.json",
+        "--userdir", userdir, "--strategy", "InTheMarket", "--timerange", "20230125-20230210",
+        "--train", "12d", "--test", "8d", "--epochs", "3", "--out", out,
+        "--propose", userdir / "strategies/InTheMarket.json",
+    ]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, command)))
+    assert done.exit_code == 2
+    assert "propose must not be a strategy's parameter file" in done.output
+    assert 'stoploss is searched for nothing, since "stoploss" of the config' in done.output
+    assert not out.exists()
+
+
+def test_patterns_of_a_whitelist_are_of_the_pairs_with_candles(userdir):
+    exchange = {"name": "binance", "pair_blacklist": ["ETH/.*"]}
+    configure(userdir, exchange={**exchange, "pair_whitelist": [".*/USDT:USDT", PAIRS[0]]})
+    assert asked(userdir).setup().request.pairs == (PAIRS[0], PAIRS[2])
+    configure(userdir, exchange={**exchange, "pair_whitelist": [".*/BTC:BTC"]})
+    with pytest.raises(ValueError, match=r"exchange\.pair_whitelist must name pairs .*/BTC:BTC"):
+        asked(userdir).setup()
+
+
+SIGNALS = "own_signals_of_a_walk"
+BUDGETS = {"morning": 0.01, "evening": 0.03}
+
+
+@pytest.fixture
+def confluence(userdir, monkeypatch):
+    """Two sources of the user's, one of which has a helper in a folder, and a file of budgets."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    source = (STRATEGIES / "sources_for_tests.py").read_text()
+    helper = userdir / "strategies/own_helpers_of_a_walk"
+    helper.mkdir()
+    (helper / "__init__.py").touch()
+    (helper / "hours.py").write_text("HELD = 12\n")
+    source = source.replace("import numpy", f"from {helper.name}.hours import HELD\nimport numpy")
+    (userdir / f"strategies/{SIGNALS}.py").write_text(source.replace("held=12", "held=HELD"))
+    for name, risk in BUDGETS.items():
+        known = SourceRisk(daily_volatility=risk, days=100)
+        budget_file.write(userdir / "confluence_budgets.json", name, known)
+    sources = [{"source": f"{SIGNALS}:{name.title()}"} for name in BUDGETS]
+    configure(userdir, perpkit={"confluence": {"sources": sources, "budgets": "out_of_sample"}})
+    yield userdir
+    for name in [name for name in sys.modules if name.split(".")[0] in (SIGNALS, helper.name)]:
+        del sys.modules[name]
+
+
+def test_budgets_of_a_file_are_in_force_in_a_window(confluence, tmp_path):
+    setup = asked(confluence, strategy="Confluence", protections=False).setup()
+    with alone():
+        result = Worker(setup, tmp_path).result(setup.request.windows[0])
+    names = {trade["enter_tag"].split()[0] for trade in result.out_of_sample.trades}
+    assert names == {*BUDGETS}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (f"strategies/{SIGNALS}.py", f"module strategies/{SIGNALS}.py"),
+        (
+            "strategies/own_helpers_of_a_walk/hours.py",
+            "module strategies/own_helpers_of_a_walk/hours.py",
+        ),
+        ("confluence_budgets.json", "read confluence_budgets.json"),
+        # which is not in the whitelist
+        ("data/binance/futures/LTC_USDT_USDT-1h-futures.feather", "futures/LTC_USDT_USDT-1h"),
+        ("data/binance/positioning/BTC_USDT_USDT-5m.feather", "positioning/BTC_USDT_USDT-5m"),
+    ],
+)
+def test_a_run_does_not_go_on_with_another_file(confluence, tmp_path, path, name):
+    asking = asked(confluence, strategy="Confluence")
+    request = asking.setup().request
+    for _ in range(2):
+        with held(tmp_path / "run", request):
+            pass
+    changed = confluence / path
+    changed.parent.mkdir(exist_ok=True)
+    changed.write_bytes((changed.read_bytes() if changed.exists() else b"") + b"\n")
+    other = asking.setup().request
+    with pytest.raises(RunError, match=f"files.{name}"), held(tmp_path / "run", other):
+        pass
+    assert identity(other) != identity(request)
+
+
+@pytest.mark.parametrize(
+    ("path", "counts"),
+    [
+        ("perpkit/signals/one.py", True),
+        ("perpkit/walkforward/new.py", True),
+        ("protections/Brake.py", True),
+        ("perpkit/ops/command.py", False),
+        ("perpkit/signals/page.md", False),
+    ],
+)
+def test_a_run_is_of_one_state_of_perpkit(tmp_path, monkeypatch, path, counts):
+    for name in ("perpkit/signals/one.py", "perpkit/ops/command.py", "protections/Brake.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("A = 1\n")
+    monkeypatch.setattr(deciding, "_PACKAGE", tmp_path / "perpkit")
+    before = deciding.made_with()
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("A = 2\n")
+    assert (deciding.made_with() != before) is counts
+
+
+def test_spaces_that_the_configuration_decides_are_named(userdir):
+    configure(userdir, stoploss=-0.1, trailing_stop=True)
+    asking = asked(userdir, epochs=3)
+    assert decided_spaces(asking.setup()) == {"stoploss": "stoploss"}
+    every = replace(asking, spaces=("all",)).setup()
+    assert decided_spaces(every) == {
+        "stoploss": "stoploss", "trailing": "trailing_stop", "trades": "max_open_trades"
+    }  # fmt: skip
+    assert decided_spaces(replace(asking, spaces=("buy", "sell")).setup()) == {}
+    assert decided_spaces(replace(asking, epochs=0).setup()) == {}
