@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import trade_copies
-from perpkit.bot.acceleration.funding import SUM
+from perpkit.bot.acceleration.part import FUNDING_SUM
 from perpkit.bot.acceleration.trade_copies import COPIES, copied
 from perpkit.bot.layer.uncopied import given_on
 from tests import factories
@@ -177,8 +177,8 @@ def test_a_copy_can_be_pickled_as_a_deep_copy_can():
 @pytest.mark.parametrize("notes", [0, [1]])
 def test_what_other_parts_remember_in_a_trade_is_not_in_a_copy(notes):
     trade = simulated_trade()
-    trade.__dict__[SUM], trade.notes = object(), notes
-    assert SUM not in vars(copied(trade))
+    trade.__dict__[FUNDING_SUM], trade.notes = object(), notes
+    assert FUNDING_SUM not in vars(copied(trade))
 
 
 def test_it_is_another_trade_with_other_orders():

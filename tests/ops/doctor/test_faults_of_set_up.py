@@ -245,7 +245,8 @@ FAULTS = {
     ),
     "strategy that never enters": Fault(
         configured(strategy="RsiSmaSwing", timeframe="5m"),
-        "options", "the 4h trend needs 2400 candles", "set it so", removed, also=frozenset({"candles"}),
+        "options", "the 4h trend needs 2400 candles", "set it so",
+        removed, also=frozenset({"candles"}),
     ),
     "no protections": Fault(
         strategy("protections = []"), "protections", "Own has no protections", "docs/breakers.md",
