@@ -364,8 +364,8 @@ def test_a_stop_of_a_closed_trade_is_cancelled_after_a_restart(start_bot, venue)
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
         now = bot.now
-    assert len(live_stops(venue)) == 1
-    remove_fault(venue, fault)
+        assert len(live_stops(venue)) == 1
+        remove_fault(venue, fault)
     with start_bot(now + STEP) as bot:
         bot.run(1, STEP)
         assert live_stops(venue) == []
@@ -553,7 +553,7 @@ def test_an_order_without_its_trade_ends_no_process(start_bot, venue):
         bot.run(15, STEP)
         assert len([m for m in warnings(bot) if "without its trade" in m]) == 1
         now = bot.now
-    [stop] = live_stops(venue)
+        [stop] = live_stops(venue)
     for known in (venue.account.algos, venue.account.algos_by_client_id):
         known.clear()  # the exchange has forgotten it
     venue.exchange.engine._state.holding(venue.account, "BTCUSDT").algos.clear()
