@@ -26,9 +26,8 @@ BY_A_READER: Mapping[str, str] = {
     "perpkit breakers replay --datadir user_data/data/binance --timerange 20210501-20210601 "
     "--set CryptoVixBreaker.stressed_percentile=97 "
     "--set CryptoVixBreaker.stressed_release_percentile=95 --json": '"stressed',
+    "freqtrade backtesting -c config.json --timerange 20250201-": "STRATEGY SUMMARY",
     "freqtrade backtesting -c config.json --timerange 20250201- "
-    "--strategy RsiSmaSwing": "STRATEGY SUMMARY",
-    "freqtrade backtesting -c config.json --timerange 20250201- --strategy RsiSmaSwing "
     "--enable-protections": "STRATEGY SUMMARY",
     "ls user_data/backtest_results/*.zip": ".zip",
     "perpkit report LAST.zip --with THE_ONE_BEFORE.zip": ".html",
@@ -46,10 +45,8 @@ LONGER: Mapping[str, str] = {
     "--timerange 20210501-20210601": "intervals above calm",
     "perpkit data download -c config.json --days 30 --period 1h": "new readings of 5 pairs (1h)",
     "perpkit data status -c config.json": "BTC/USDT:USDT",
-    "freqtrade backtesting --config config.json --strategy RsiSmaSwing "
-    "--enable-protections": "STRATEGY SUMMARY",
-    "freqtrade backtesting -c config.json --strategy RsiSmaSwing "
-    "--enable-protections": "STRATEGY SUMMARY",
+    "freqtrade backtesting --config config.json --enable-protections": "STRATEGY SUMMARY",
+    "freqtrade backtesting -c config.json --enable-protections": "STRATEGY SUMMARY",
     "perpkit report user_data/backtest_results/backtest-result-….zip": ".html",
     "freqtrade hyperopt -c config.json --strategy RsiSmaSwing --spaces buy sell protection "
     "--hyperopt-loss SharpeHyperOptLossDaily --enable-protections": "Best result",
@@ -142,8 +139,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "docker compose --profile webhook up -d",
         "docker compose run --rm dry-run download-data -c user_data/config.json "
         "--timerange 20250101- -t 1h",
-        "docker compose run --rm dry-run backtesting -c user_data/config.json "
-        "--strategy RsiSmaSwing --enable-protections",
+        "docker compose run --rm dry-run backtesting -c user_data/config.json --enable-protections",
         "docker compose run --rm dry-run plot-dataframe -c user_data/config.json "
         "--strategy RsiSmaSwing -p BTC/USDT:USDT",
         "docker compose run --rm --entrypoint perpkit dry-run report "

@@ -220,6 +220,8 @@ class ClosedOutside:
         stored = trade.select_order_by_order_id(number)
         booked = stored.safe_filled if stored is not None and not stored.ft_is_open else 0.0
         filled = booked + part
+        if abs(filled - order["filled"]) <= DUST:
+            filled = order["filled"]  # a sum may be a little less, and would be cut to the step
         price = order.get("average") or order.get("price") or 0.0
         booked_order = {**order, "fee": self._fee(trade, order, filled / order["filled"])}
         if order["status"] == "open" or filled < order["filled"] - DUST:

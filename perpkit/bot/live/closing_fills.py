@@ -63,8 +63,8 @@ class ClosingFills:
         if found["status"] == "open":
             raise TemporaryError(f"entry {number} of {pair} has not been cancelled")
         logger.warning(
-            f"{pair}: entry {number} is ended with its trade; {found.get('filled') or 0.0:g} of it "
-            "have filled."
+            f"{pair}: entry {number} is ended as its trade is reduced or closed; "
+            f"{found.get('filled') or 0.0:g} of it have filled."
         )
         # A message about an entry would also cancel the stop.
         self.update_trade_state(trade, number, found, send_msg=False)

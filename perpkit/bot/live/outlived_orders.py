@@ -50,6 +50,19 @@ class OutlivedOrders:
                     elif order.ft_order_side == trade.entry_side:
                         self._closing.end(trade, order)
 
+    def refusal(self, pair: str) -> str | None:
+        """Returns why entries into this pair are refused, or None.
+
+        What an entry of a closed trade fills needs that trade, and a pair has one open trade.
+        """
+        for order in Order.get_open_orders():
+            trade = order.trade
+            if order.ft_pair != pair or trade is None or trade.is_open:
+                continue
+            if order.ft_order_side == trade.entry_side:
+                return f"entry {order.order_id} of a closed trade has not been cancelled yet"
+        return None
+
     def _warn_without_trade(self, order: Order) -> None:
         if order.order_id in self._without_trade:
             return

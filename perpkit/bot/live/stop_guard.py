@@ -130,6 +130,7 @@ class StopGuard:
             return f"the order journal cannot be written: {failure}"
         return (
             self._settlement.refusal(pair)
+            or self._outlived.refusal(pair)
             or self._targets.refusal(pair)
             or self._reconciliation.refusal(pair)
             or self._settings.refusal(pair)
@@ -222,6 +223,8 @@ class StopGuard:
             with self._trying("Checking entries"), bot._exit_lock:
                 if self._open_entries():
                     bot.manage_open_orders()
+            # A cycle that fails does not reach its end, where they are looked for otherwise.
+            self._outlived.cancel()
             self._protect_all()
             # A ban grows longer with every request.
             if isinstance(error, DDosProtection):

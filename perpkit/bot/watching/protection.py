@@ -72,7 +72,8 @@ class WatchedProtection(IProtection):
     def __init__(self, config: Config, protection_config: dict[str, Any]) -> None:
         super().__init__(config, protection_config)
         self.simulated = is_simulated(config)
-        if not isinstance(protection_config, Watched):
+        self._watched = isinstance(protection_config, Watched)
+        if not self._watched:
             self.short_desc = self._unwatched_desc
         self.locks = BreakerLocks(self.name, self.simulated)
         # Until then, the watch of a simulated run can skip it: what it restricted last stands.
@@ -223,6 +224,8 @@ class WatchedProtection(IProtection):
         if self.simulated:
             self._sources = self._sources or stored_sources(self._config)
             return self._sources
+        if self._watched:
+            return None  # a trade has closed before the watch's first look
         self.log_once(
             f"{self.name} has no effect, because no risk layer runs it: {ATTACH}.",
             logger.warning,

@@ -125,9 +125,13 @@ def test_one_that_cannot_be_ended_holds_no_exit_up(trade_database, is_short, fil
     outlived = OutlivedOrders(bot, None, bot.closing, Trying())
     outlived.cancel()
     assert trade.has_open_orders  # it is tried again
+    # What it fills would have no trade beside a new one of the pair.
+    assert "has not been cancelled yet" in outlived.refusal(trade.pair)
+    assert outlived.refusal("ETH/USDT:USDT") is None
     bot.filled = filled
     outlived.cancel()
     assert not trade.has_open_orders
+    assert outlived.refusal(trade.pair) is None
     assert trade.is_open == bool(filled)
     if not filled:
         assert trade.close_date is not None

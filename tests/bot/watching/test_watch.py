@@ -12,7 +12,7 @@ from freqtrade.persistence import PairLocks, Trade, disable_database_use, enable
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
 
-from perpkit.bot.watching.protection import WatchedProtection
+from perpkit.bot.watching.protection import Watched, WatchedProtection
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from tests.factories import START
@@ -484,6 +484,15 @@ class TestWithoutTheWatch:
         scripted.stressed = {5}
         assert self.ask(default_futures_config, RunMode.LIVE) is None
         assert "Scripted has no effect" in caplog.text
+
+    def test_before_the_first_look_of_the_watch_it_says_nothing(
+        self, scripted, default_futures_config, caplog
+    ):
+        """A stop that has triggered in between is booked as the bot starts."""
+        config = {**default_futures_config, "runmode": RunMode.LIVE}
+        manager = ProtectionManager(config, [Watched({"method": "Scripted"})])
+        assert manager.global_stop(START) is None
+        assert "no effect" not in caplog.text
 
     def test_its_twin_under_the_watch_decides_alone(self, scripted, default_futures_config, caplog):
         config = {**default_futures_config, "runmode": RunMode.LIVE}
