@@ -31,8 +31,8 @@ _RELEASE_SECONDS = 2.0
 # How long the exchange may take to show that a bot which is alive has closed everything.
 _LOOK_SECONDS = 10.0
 _MODE_UNKNOWN = (
-    "FREQTRADE__DRY_RUN of the environment may be of another bot and did not count, so whether this "
-    "one is live is not known: its configuration or its env_file must say it"
+    "FREQTRADE__DRY_RUN of the environment may be of another bot and did not count, so whether "
+    "this one is live is not known: its configuration or its env_file must say it"
 )
 
 Say = Callable[[str], None]
