@@ -91,7 +91,8 @@ def stop(
         bots = chosen(entries, only or [])
     stopping.outlive_terminal()
     given = stopping.options(everything=everything, preview=preview, why=why, timeout=timeout)
-    one_key = len({key for key, _ in entries}) == 1
+    # An entry whose key cannot be read is not stopped, so its key does not matter.
+    one_key = len({key for key, _ in entries if key}) == 1
     reports = stop_fleet(bots, given, timeout, stopping.say, one_key=one_key)
     stopping.show(reports, {"bots": [report.as_dict() for report in reports]}, as_json)
     raise typer.Exit(exit_code(reports))

@@ -13,18 +13,22 @@ from typing import Any
 from perpkit.record.latch import LatchFile, latch_file
 
 
-def known_latches(files: list[Path] | None, userdir: Path | None) -> list[LatchFile]:
+def known_latches(
+    files: list[Path] | None, userdir: Path | None, *, may_be_live: bool = False
+) -> list[LatchFile]:
     """Returns the known latches: of both modes if the mode is not known, none without a folder.
 
     :param files: as `--config` names them
+    :param may_be_live: whether the mode is not known where they say dry-run
     """
     given = _content(files, userdir)
     folder = userdir or _folder(files, given)
     if folder is None or not folder.is_dir():
         return []
     mode = (given or {}).get("dry_run")
+    is_known = isinstance(mode, bool) and not (mode and may_be_live)
     found = []
-    for dry_run in [mode] if isinstance(mode, bool) else [False, True]:
+    for dry_run in [mode] if is_known else [False, True]:
         own = (given or {}).get("perpkit")
         # With all of it, because a rehearsal has a latch of its own.
         config = {**(given or {}), "user_data_dir": folder, "dry_run": dry_run}

@@ -47,6 +47,7 @@ def stop(
     rest_url: Annotated[
         str | None, typer.Option(help="Of the bot's API; default: where it listens.")
     ] = None,
+    may_be_live: Annotated[bool, typer.Option("--may-be-live", hidden=True)] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON only; what is done is said on stderr.")
     ] = False,
@@ -77,7 +78,9 @@ def stop(
     # Freqtrade and ccxt load there, so that `perpkit --help` stays quick.
     from perpkit.ops.stop.one_account import StopRequest, stop_account
 
-    order = StopRequest(config, userdir, db_url, everything, preview, why, timeout, rest_url)
+    order = StopRequest(
+        config, userdir, db_url, everything, preview, why, timeout, rest_url, may_be_live
+    )
     report = stop_account(order, say)
     show([report], report.as_dict(), as_json)
     if report.mistake:

@@ -30,6 +30,10 @@ _ROUNDS = 3
 _RELEASE_SECONDS = 2.0
 # How long the exchange may take to show that a bot which is alive has closed everything.
 _LOOK_SECONDS = 10.0
+_MODE_UNKNOWN = (
+    "FREQTRADE__DRY_RUN of the environment may be of another bot and did not count, so whether "
+    "this one is live is not known: its configuration or its env_file must say it"
+)
 
 Say = Callable[[str], None]
 
@@ -44,6 +48,7 @@ class StopRequest:
     :param why: the reason, for the latch
     :param seconds: after which it gives up
     :param rest_url: where the bot's API is reached; None for where it listens
+    :param may_be_live: whether a bot whose configuration says dry-run may be live all the same
     """
 
     files: list[Path] | None
@@ -54,6 +59,7 @@ class StopRequest:
     why: str
     seconds: float
     rest_url: str | None
+    may_be_live: bool = False
 
 
 def stop_account(order: StopRequest, say: Say) -> Report:
@@ -67,14 +73,17 @@ def stop_account(order: StopRequest, say: Say) -> Report:
     except BadInputError as error:
         report = _without_config(order, str(error), say)
     else:
-        report = _Stopping(bot, order, say, started).run()
+        if bot.dry_run and order.may_be_live:
+            report = _without_config(order, _MODE_UNKNOWN, say)
+        else:
+            report = _Stopping(bot, order, say, started).run()
     return replace(report, seconds=time.monotonic() - started)
 
 
 def _without_config(order: StopRequest, error: str, say: Say) -> Report:
-    """Sets only the latch, if it is known."""
+    """Sets only the latch, if it is known; those of both modes where the mode is not."""
     report = Report("main", preview=order.preview, mistake=error)
-    latches = known_latches(order.files, order.userdir)
+    latches = known_latches(order.files, order.userdir, may_be_live=order.may_be_live)
     report.latch = [str(latch.path) for latch in latches]
     if order.preview:
         return report

@@ -34,9 +34,11 @@ class _Claimed:
     :param waits: whether an entry may still arrive
     :param unknown: why the fills of one of its orders are not known; empty if they are. The amount
         is then what is certain
+    :param unstopped: the amount if none of the stops has filled of which nothing was seen
     """
 
     amount: Decimal
+    unstopped: Decimal
     waits: bool
     unknown: str
 
@@ -88,14 +90,17 @@ class OwnPart:
             closed = sum(
                 (each for n, each in own.items() if not self._files.has_order(pair, n)), ZERO
             )
-            if claimed.amount and self._holds(symbol, seen):
-                side = "SELL" if claimed.amount > 0 else "BUY"
+            if claimed.unstopped and self._holds(symbol, seen):
+                side = "SELL" if claimed.unstopped > 0 else "BUY"
                 try:
                     closed += self._earlier.closed(claim, symbol, side)
                 except UnknownError as error:
                     unknown[symbol] = f"what earlier runs have closed: {error}"
                     continue
-            amounts[symbol], excess = remaining(claimed.amount, closed)
+            left, excess = remaining(claimed.unstopped, closed)
+            if not self._holds(symbol, seen, left):
+                left, excess = remaining(claimed.amount, closed)
+            amounts[symbol] = left
             if excess and not claimed.unknown:
                 self._note(
                     f"{pair}: {contract.base(excess)} more than the bot's part was closed, as one "
@@ -105,6 +110,7 @@ class OwnPart:
 
     def _claimed(self, claim: Claim, contract: ListedContract, seen: Seen) -> _Claimed:
         amount, waits, unknown = claim.settled / contract.size, False, ""
+        stopped = ZERO  # by stops of which nothing was seen, if they have filled
         now = self._fills.milliseconds
         for order in claim.unsettled:
             try:
@@ -115,7 +121,10 @@ class OwnPart:
             except UnknownError as error:
                 unknown = unknown or f"order {order.order_id or order.client_id}: {error}"
                 more = certain_fill(order, is_short=claim.is_short) - order.booked
-                amount += (more if order.side == "buy" else -more) / contract.size
+                filled = (more if order.side == "buy" else -more) / contract.size
+                amount += filled
+                if order.conditional and not seen.conditional.covers(contract.symbol):
+                    stopped += filled
                 continue
             if number is None:
                 waits = waits or now < order.until
@@ -123,18 +132,29 @@ class OwnPart:
                 continue  # the database has it, and has counted it
             more = executed - order.booked / contract.size
             amount += more if order.side == "buy" else -more
-        if claim.is_short is not None and (amount < 0) is not claim.is_short:
-            amount = ZERO  # its stops have closed it, and more
-        if claim.is_short is None and unknown:
-            amount = ZERO  # what is certain of a long is not certain of a short
-        return _Claimed(amount, waits, unknown)
+        amount, unstopped = (
+            _of_claim(each, claim, unknown=bool(unknown)) for each in (amount, amount - stopped)
+        )
+        return _Claimed(amount, unstopped, waits, unknown)
 
-    def _holds(self, symbol: str, seen: Seen) -> bool:
-        return seen.held is not None and any(held.symbol == symbol for held in seen.held)
+    def _holds(self, symbol: str, seen: Seen, amount: Decimal | None = None) -> bool:
+        """Whether there is a position, of just this amount if one is given."""
+        held = [each.amount for each in seen.held or () if each.symbol == symbol]
+        return bool(held) if amount is None else amount in held
 
     def _note(self, words: str) -> None:
         if words not in self._notes:
             self._notes.append(words)
+
+
+def _of_claim(amount: Decimal, claim: Claim, *, unknown: bool) -> Decimal:
+    """Returns a sum of fills as far as it can be the bot's part.
+
+    :param unknown: whether the fills of an order are not known
+    """
+    if claim.is_short is None:
+        return ZERO if unknown else amount  # what is certain of a long is not so of a short
+    return amount if (amount < 0) is claim.is_short else ZERO  # its stops have closed more
 
 
 def remaining(amount: Decimal, closed: Decimal) -> tuple[Decimal, Decimal]:

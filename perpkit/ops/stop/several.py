@@ -17,6 +17,15 @@ from perpkit.ops.stop.report import DONE, MISTAKE, NOT_DONE, Report
 
 # Added to the time limit of an account before its process is killed.
 _GRACE_SECONDS = 60
+_MODE = "FREQTRADE__DRY_RUN"
+# Without these, another account, database or latch may be meant.
+_DECISIVE = (
+    _MODE,
+    "FREQTRADE__DB_URL",
+    "FREQTRADE__EXCHANGE__",
+    "FREQTRADE__PERPKIT__",
+    "FREQTRADE__USER_DATA_DIR",
+)
 
 
 def stop_all(
@@ -39,17 +48,30 @@ def stop_all(
         if not entry.options:
             return Report(entry.name, mistake=entry.problem)
         environment, without = environment_of(entry.env, os.environ, one_key=one_key)
-        report = _in_process(entry, environment, options, seconds + _GRACE_SECONDS, say)
-        found = [entry.problem] if entry.problem else []
-        if without:
-            found.append(
-                f"{', '.join(without)} of the environment of this command may be of another bot, "
-                "and did not count here: put into its env_file what is its own"
-            )
-        return replace(report, name=entry.name, problems=[*found, *report.problems])
+        may_be_live = any(name.upper() == _MODE for name in without)
+        given = [*options, "--may-be-live"] if may_be_live else options
+        report = _in_process(entry, environment, given, seconds + _GRACE_SECONDS, say)
+        decisive = [name for name in without if name.upper().startswith(_DECISIVE)]
+        others = [name for name in without if name not in decisive]
+        problems = [entry.problem, _left_out(decisive)]
+        return replace(
+            report,
+            name=entry.name,
+            problems=[*filter(None, problems), *report.problems],
+            notes=[*filter(None, [_left_out(others)]), *report.notes],
+        )
 
     with ThreadPoolExecutor(len(entries)) as pool:
         return list(pool.map(stop, entries))
+
+
+def _left_out(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return (
+        f"{', '.join(names)} of the environment of this command may be of another bot, and did not "
+        "count here: put into its env_file what is its own"
+    )
 
 
 def exit_code(reports: Sequence[Report]) -> int:

@@ -386,11 +386,15 @@ def test_stop_latches_each_bot_and_names_one_that_is_wrong(fleet):
     assert read(latch).state is LatchState.HALTED
 
 
-@pytest.mark.parametrize(("key", "one_key"), [("one", True), ("two", False)])
+@pytest.mark.parametrize(
+    ("key", "one_key", "stopped"),
+    [('key = "one"', True, "ab"), ('key = "two"', False, "a"), ('keys = "one"', True, "a")],
+)
 def test_a_key_of_the_environment_is_every_bots_only_if_they_have_one(
-    fleet, monkeypatch, key, one_key
+    fleet, monkeypatch, key, one_key, stopped
 ):
-    """Also where only one of them is stopped: it may be the other's key."""
+    """Also where only one of them is stopped: it may be the other's key. A bot whose entry says
+    none is not stopped."""
     given = []
 
     def stop_all(entries, options, seconds, say, *, one_key):
@@ -400,10 +404,10 @@ def test_a_key_of_the_environment_is_every_bots_only_if_they_have_one(
     monkeypatch.setattr(stopping, "stop_all", stop_all)
     monkeypatch.setattr("perpkit.ops.stop.command.outlive_terminal", lambda: None)
     first, second = fleet.file.read_text().split('name = "b"')
-    second = second.replace('key = "one"', f'key = "{key}"')
+    second = second.replace('key = "one"', key)
     fleet.file.write_text(f'{first}name = "b"{second}')
     fleet("stop", "--only", "a")
-    assert given == [(["a", "b"] if one_key else ["a"], one_key)]
+    assert given == [([*stopped], one_key)]
 
 
 def test_bots_of_simulated_money_have_wallets_of_their_own(fleet):

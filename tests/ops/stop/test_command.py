@@ -168,6 +168,38 @@ def test_several_at_once_each_with_its_own_environment(home):
     assert "two" not in only.stdout
 
 
+@pytest.mark.parametrize(
+    ("own", "code", "latched"),
+    [
+        ('{"dry_run": true}', 2, ["main.dry-run.json", "main.live.json"]),
+        ('{"dry_run": false}', 1, ["main.live.json"]),  # the files say it
+    ],
+)
+def test_a_bot_that_may_be_live_is_not_taken_for_a_dry_run(home, monkeypatch, own, code, latched):
+    """Where one container's environment says the mode, as with compose."""
+    monkeypatch.setenv("FREQTRADE__DRY_RUN", "false")
+    (home / "own.json").write_text(own)
+    files = f'["{EXAMPLE}", "own.json"]'
+    (home / "accounts.toml").write_text(f'[[account]]\nname = "one"\nconfig = {files}\n')
+    result = stop("--accounts", home / "accounts.toml", "--json", "--timeout", 10)
+    [one] = json.loads(result.stdout)["accounts"]
+    assert (result.exit_code, one["latched"]) == (code, True)
+    assert one["flat"] is not True
+    folder = latch(home / "user_data").parent
+    assert sorted(path.name for path in folder.glob("*.json")) == latched
+    assert ("whether this one is live is not known" in one["mistake"]) is (code == 2)
+
+
+def test_a_variable_that_decides_nothing_is_only_noted(home, monkeypatch):
+    monkeypatch.setenv("FREQTRADE__API_SERVER__LISTEN_IP_ADDRESS", "0.0.0.0")
+    (home / "accounts.toml").write_text(f'[[account]]\nname = "one"\nconfig = ["{EXAMPLE}"]\n')
+    result = stop("--accounts", home / "accounts.toml", "--json")
+    [one] = json.loads(result.stdout)["accounts"]
+    assert (result.exit_code, one["problems"]) == (0, [])
+    [note] = one["notes"]
+    assert note.startswith("FREQTRADE__API_SERVER__LISTEN_IP_ADDRESS of the environment")
+
+
 def test_what_the_environment_has_for_one_bot_stops_no_other(home, monkeypatch):
     """As in the container of one of them, which has its key, its database and its account."""
     monkeypatch.setenv("FREQTRADE__PERPKIT__ACCOUNT", "another")

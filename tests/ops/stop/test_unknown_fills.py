@@ -14,6 +14,7 @@ from tests.bench.dead_bot import BY_HAND, DeadBot, dead_bot
 BTC = "BTC/USDT:USDT"
 LONG = Decimal("0.010")
 LOOK_UP = "GET /fapi/v1/order"
+OF_STOPS = "GET /fapi/v1/openAlgoOrders", "GET /fapi/v1/algoOrder"
 
 
 @pytest.fixture
@@ -70,6 +71,50 @@ def test_of_an_exit_that_may_have_filled_the_traders_part_is_not_sold(bot, known
     assert bot.stop(deadline=60).flat is known
     assert bot.held(BTC) == Decimal("0.015")
     assert len(bot.open_ids()) == (0 if known else 1)
+
+
+@pytest.mark.parametrize("amount", [LONG, -LONG])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_position_that_is_all_there_is_closed_while_stops_cannot_be_seen(bot, amount, known):
+    """None of them can have filled. They stay until they are seen."""
+    bot.enter(BTC, amount)
+    for endpoint in OF_STOPS:
+        bot.fault(K.SERVER_ERROR, 20 if known else None, endpoint=endpoint)
+    early: list[tuple[Decimal, int]] = []
+    bot.after(15, lambda: early.append((bot.held(BTC), len(bot.open_ids()))))
+    said = bot.stop(deadline=60)
+    assert early == [(Decimal(0), 1)]
+    assert said.flat is known
+    assert len(bot.open_ids()) == (0 if known else 1)
+
+
+def test_beside_an_exit_that_may_have_filled_it_is_not_all_of_the_bots(bot):
+    bot.fill(bot.take_profit(bot.enter(BTC, LONG)))
+    bot.place(BTC, LONG, client_id=f"{BY_HAND}part")
+    for endpoint in (LOOK_UP, *OF_STOPS):
+        bot.fault(K.SERVER_ERROR, endpoint=endpoint)
+    assert not bot.stop(deadline=30).flat
+    assert bot.held(BTC) == LONG
+
+
+@pytest.mark.parametrize("beside", ["0.015", "-0.004"])
+def test_of_another_amount_nothing_is_sold_while_stops_cannot_be_seen(bot, beside):
+    bot.enter(BTC, LONG)
+    bot.place(BTC, Decimal(beside), client_id=f"{BY_HAND}part")
+    for endpoint in OF_STOPS:
+        bot.fault(K.SERVER_ERROR, endpoint=endpoint)
+    assert not bot.stop(deadline=30).flat
+    assert bot.held(BTC) == LONG + Decimal(beside)
+    assert len(bot.open_ids()) == 1
+
+
+def test_a_stop_that_rests_no_more_may_have_filled(bot):
+    bot.enter(BTC, LONG)
+    [stop] = bot.exchange.engine.open_algos(bot.account)
+    bot.exchange.engine.cancel_algo(bot.account, bot.market.now(), algo_id=stop.id)
+    bot.fault(K.SERVER_ERROR, endpoint="GET /fapi/v1/algoOrder")
+    assert not bot.stop(deadline=30).flat
+    assert bot.held(BTC) == LONG
 
 
 @pytest.mark.parametrize("known", [True, False])
