@@ -110,7 +110,7 @@ class Asked:
         path = config.get("strategy_path")  # of the option, or of a configuration file
         strategy_path = Path(path).resolve() if path else None
         self._check_candles(config, pairs, windows)
-        files = deciding_files(strategy, userdir, strategy_path, datadir)
+        files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
         if self.epochs:
             files |= digests(self._loss_source(config))
             self._check_spaces(strategy)

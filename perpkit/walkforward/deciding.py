@@ -7,29 +7,39 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 import perpkit
 from perpkit.files.class_files import class_files
+from perpkit.files.errors import FileError
+from perpkit.files.feather import frame_of
+from perpkit.market.times import dated
 from perpkit.walkforward.shipping import digest, digest_of_all, digest_of_file, digests, files_below
 
 PLUGINS = ("protections", "pairlists", "freqaimodels")
+# Freqtrade writes it as it connects to some exchanges, with the time in it.
+_TIERS = "leverage_tiers_*.json"
 _PACKAGE = Path(perpkit.__file__).resolve().parent
 # Of the package: what no backtest loads, and the plugins, which are elsewhere in a checkout.
 _NO_PART = frozenset({"golive", "ops", "plugins", "report", "venue"})
 
 
 def deciding_files(
-    strategy: Any, userdir: Path, strategy_path: Path | None, datadir: Path
+    strategy: Any, userdir: Path, strategy_path: Path | None, datadir: Path, end: datetime
 ) -> dict[str, str]:
     """Returns the digests of a strategy's sources, of what they read, and of all stored data.
 
     A strategy may read other pairs than it trades, and positioning: all of the data directory
-    counts, beside hidden files, which are locks.
+    counts, up to the end of the last test, beside hidden files, which are locks, and the leverage
+    tiers that Freqtrade fetches.
 
     :param strategy: loaded by Freqtrade, with all that it imports
+    :param end: of the last test
     """
     source = Path(strategy.__file__).resolve()
     folders = [source.parent, userdir.resolve()]
@@ -43,9 +53,32 @@ def deciding_files(
     for name, path in named:  # two folders may have the same name
         found[name] = found.get(name, "") + digest_of_file(path)
     for path in sorted(datadir.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
-            found[path.relative_to(datadir).as_posix()] = digest_of_file(path)
+        if not path.is_file() or path.name.startswith(".") or path.match(_TIERS):
+            continue
+        if of_it := _digest_until(path, end):
+            found[path.relative_to(datadir).as_posix()] = of_it
     return found | digests(files_below(userdir, PLUGINS))
+
+
+def _digest_until(path: Path, end: datetime) -> str | None:
+    """Returns the digest of the rows that can decide, of another file than a table with dates that
+    of its content; None if all rows are later.
+
+    A bot or a download that runs meanwhile appends rows. Their first may open at the end of the
+    last test, whose time range has that candle in it.
+    """
+    if path.suffix != ".feather":
+        return digest_of_file(path)
+    try:
+        frame = frame_of(path.read_bytes(), path.name)
+        if "date" not in frame or not pd.api.types.is_datetime64_any_dtype(frame["date"]):
+            return digest_of_file(path)
+        frame = dated(frame)
+        rows = frame[frame["date"] <= pd.Timestamp(end)]
+        hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    except (FileError, TypeError):  # damaged, or with lists in it
+        return digest_of_file(path)
+    return digest(",".join(rows.columns).encode() + hashes.tobytes()) if len(rows) else None
 
 
 def files_read(strategy: Any) -> tuple[Path, ...]:

@@ -8,10 +8,13 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
+from freqtrade.resolvers import StrategyResolver
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.files.feather import sealed
 from perpkit.risk import budget_file
 from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward import deciding
@@ -24,6 +27,7 @@ from perpkit.walkforward.worker import Worker
 from tests.bench.backtests import PAIRS, STRATEGIES, alone, backtest, write_candles
 from tests.conftest import REPOSITORY
 
+HOURS = pd.to_timedelta(range(1, 100), unit="h")
 PLAIN = REPOSITORY / "benchmarks/strategies/InTheMarket.py"
 
 
@@ -191,6 +195,82 @@ def test_a_run_does_not_go_on_with_another_file(confluence, tmp_path, path, name
     with pytest.raises(RunError, match=f"files.{name}"), held(tmp_path / "run", other):
         pass
     assert identity(other) != identity(request)
+
+
+def rewritten(path, change):
+    frame = pd.read_feather(path)
+    change(frame).to_feather(path)
+
+
+def appended(hours):
+    """Rows at the end, as a bot that runs beside it and `download-data` append them."""
+
+    def change(frame):
+        later = frame.tail(hours).assign(date=frame["date"].iloc[-1] + HOURS[:hours])
+        return pd.concat([frame, later], ignore_index=True)
+
+    return change
+
+
+def raised(at):
+    """One value another."""
+
+    def change(frame):
+        frame.loc[frame["date"] == pd.Timestamp(at, tz="UTC"), frame.columns[1]] *= 1.01
+        return frame
+
+    return change
+
+
+# The last test ends 2023-02-10, with the candle that opens there.
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        (appended(40), False),
+        (raised("2023-02-10 01:00"), False),
+        (raised("2023-02-10"), True),
+        (raised("2023-01-20"), True),
+        (lambda frame: frame[frame["date"] > pd.Timestamp("2023-01-03", tz="UTC")], True),
+        (lambda frame: frame.rename(columns={frame.columns[1]: "other"}), True),
+    ],
+    ids=["appended", "later", "the end", "earlier", "fewer", "named"],
+)
+@pytest.mark.parametrize(
+    "path", ["futures/BTC_USDT_USDT-1h-futures", "positioning/BTC_USDT_USDT-1h"]
+)
+def test_rows_count_up_to_the_end_of_the_last_test(userdir, path, change, counts):
+    datadir = userdir / "data/binance"
+    file = datadir / f"{path}.feather"
+    if not file.exists():
+        file.parent.mkdir()
+        candles = pd.read_feather(datadir / "futures/BTC_USDT_USDT-1h-futures.feather")
+        file.write_bytes(sealed(candles[["date", "close"]]))
+    before = read_by(userdir)
+    rewritten(file, change)
+    assert (read_by(userdir) != before) is counts
+
+
+def read_by(userdir):
+    asking = asked(userdir)
+    strategy = StrategyResolver.load_strategy(asking._config())
+    end = asking.calendar.windows(asking.start, asking.end)[-1].test_end
+    return deciding.deciding_files(strategy, userdir, None, userdir / "data/binance", end)
+
+
+def test_a_bot_that_writes_meanwhile_is_no_other_request(userdir):
+    """Which also begins files, and Freqtrade the one of the tiers of some exchanges."""
+    datadir = userdir / "data/binance"
+    request = asked(userdir).setup().request
+    candles = datadir / "futures/BTC_USDT_USDT-1h-futures.feather"
+    rewritten(candles, appended(40))
+    (datadir / "positioning").mkdir()
+    later = pd.read_feather(candles)[["date", "close"]].tail(30)
+    (datadir / "positioning/SOL_USDT_USDT-1h.feather").write_bytes(sealed(later))
+    tiers = datadir / "futures/leverage_tiers_USDT.json"
+    for updated in ("2026-01-01", "2026-02-01"):
+        tiers.write_text(json.dumps({"updated": updated, "data": {}}))
+        assert identity(asked(userdir).setup().request) == identity(request)
+    assert asked(userdir).setup().request == request
 
 
 @pytest.mark.parametrize(
