@@ -55,7 +55,7 @@ def command() -> click.Command:
 
 def options_without_help(here: click.Command, name: str = "perpkit") -> list[str]:
     found = [f"{name} {param.name}" for param in here.params
-             if param.param_type_name == "option" and not param.help]  # fmt: skip
+             if param.param_type_name == "option" and not (param.help or param.hidden)]  # fmt: skip
     for each, below in getattr(here, "commands", {}).items():
         found += options_without_help(below, f"{name} {each}")
     return found

@@ -236,7 +236,10 @@ class StopOrders:
             cancelled = self._exchange.cancel_stoploss_order_with_result(
                 order.order_id, order.ft_pair, order.safe_amount
             )
-        except InvalidOrderException:
+        except InvalidOrderException as error:
+            logger.warning(
+                f"Stop {order.order_id} of {order.ft_pair} was not cancelled: {message_of(error)}"
+            )
             if not self._is_gone(order):
                 return  # it has triggered: Freqtrade books it
             cancelled = {"id": order.order_id, "status": "canceled"}

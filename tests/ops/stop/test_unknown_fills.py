@@ -75,7 +75,7 @@ def test_of_an_exit_that_may_have_filled_the_traders_part_is_not_sold(bot, known
 
 @pytest.mark.parametrize("amount", [LONG, -LONG])
 @pytest.mark.parametrize("known", [True, False])
-def test_a_position_that_is_all_there_is_closed_while_stops_cannot_be_seen(bot, amount, known):
+def test_a_position_that_is_all_there_is_closed_with_stops_unseen(bot, amount, known):
     """None of them can have filled. They stay until they are seen."""
     bot.enter(BTC, amount)
     for endpoint in OF_STOPS:
