@@ -50,9 +50,9 @@ def asked(monkeypatch):
     """(breaker, time) of every look."""
     stock, looks = Watch._decide, []
 
-    def decide(self, breaker, now):
+    def decide(self, place, breaker, now):
         looks.append((breaker.name, now))
-        yield from stock(self, breaker, now)
+        yield from stock(self, place, breaker, now)
 
     monkeypatch.setattr(Watch, "_decide", decide)
     return looks
