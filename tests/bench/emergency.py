@@ -215,7 +215,7 @@ class Place:
 
     @property
     def latch(self) -> Path:
-        return self.userdir / "perpkit" / "latch" / "main.live.json"
+        return self.userdir / "perpkit" / "latch" / "main.rehearsal.live.json"
 
     # What is at the venue. Only read here, for the server's thread is the one that changes it.
 

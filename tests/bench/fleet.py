@@ -154,7 +154,7 @@ class FleetPlace:
         return read(self.latch_path(name))
 
     def latch_path(self, name: str) -> Path:
-        return self.folder / name / "user_data" / "perpkit" / "latch" / "main.live.json"
+        return self.folder / name / "user_data" / "perpkit" / "latch" / "main.rehearsal.live.json"
 
     def held(self, account: str) -> set[str]:
         """Coins in which an account has a position."""
