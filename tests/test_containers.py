@@ -89,7 +89,7 @@ def test_the_image_of_ours_is_unprivileged_and_has_a_version():
 
 
 def test_the_image_has_what_an_operator_cannot_add():
-    """Its containers can write nowhere, so that a message "pip install ..." helps nobody there."""
+    """Its containers can write nowhere, so that a message "pip install ..." is of no use there."""
     dockerfile = (REPOSITORY / "docker" / "Dockerfile").read_text()
     [extras] = re.findall(r"/tmp/perpkit\[([a-z,]+)\]", dockerfile)
     needed = {"alerts", "keys", "metrics", "report", "research", "webhook"}

@@ -21,7 +21,7 @@ from perpkit.files.feather import frame_of
 from perpkit.market.times import dated
 from perpkit.walkforward.shipping import digest, digest_of_all, digest_of_file, digests, files_below
 
-PLUGINS = ("protections", "pairlists", "freqaimodels")
+_PLUGINS = ("protections", "pairlists", "freqaimodels")
 # Freqtrade writes it as it connects to some exchanges, with the time in it.
 _TIERS = "leverage_tiers_*.json"
 _PACKAGE = Path(perpkit.__file__).resolve().parent
@@ -57,7 +57,7 @@ def deciding_files(
             continue
         if of_it := _digest_until(path, end):
             found[path.relative_to(datadir).as_posix()] = of_it
-    return found | digests(files_below(userdir, PLUGINS))
+    return found | digests(files_below(userdir, _PLUGINS))
 
 
 def _digest_until(path: Path, end: datetime) -> str | None:

@@ -47,7 +47,7 @@ class OutlivedOrders:
                     elif order.ft_order_side == "stoploss":
                         self._stop_orders.cancel(order)
                         logger.info(f"{what}: done.")
-                    elif order.ft_order_side == trade.entry_side:
+                    elif _is_outlived_entry(order):
                         self._closing.end(trade, order)
 
     def refusal(self, pair: str) -> str | None:
@@ -56,10 +56,7 @@ class OutlivedOrders:
         What an entry of a closed trade fills needs that trade, and a pair has one open trade.
         """
         for order in Order.get_open_orders():
-            trade = order.trade
-            if order.ft_pair != pair or trade is None or trade.is_open:
-                continue
-            if order.ft_order_side == trade.entry_side:
+            if order.ft_pair == pair and _is_outlived_entry(order):
                 return f"entry {order.order_id} of a closed trade has not been cancelled yet"
         return None
 
@@ -84,3 +81,9 @@ class OutlivedOrders:
         order_obj.update_from_ccxt_object({**order, "id": order_obj.order_id})
         Trade.commit()
         return True
+
+
+def _is_outlived_entry(order: Order) -> bool:
+    """Whether an open order is an entry of a trade that has been closed."""
+    trade = order.trade
+    return trade is not None and not trade.is_open and order.ft_order_side == trade.entry_side

@@ -65,7 +65,7 @@ class OwnPart:
 
     @property
     def notes(self) -> list[str]:
-        return [*self._notes]
+        return list(self._notes)
 
     def now(self, seen: Seen, sent: Mapping[str, Mapping[str, Decimal]]) -> OwnParts:
         """Returns the bot's part of each position at present.

@@ -28,7 +28,7 @@ from perpkit.venue.engine.state import EngineState
 def liquidate(state: EngineState, symbol: str, now: int) -> None:
     """Liquidates each position and cross account whose margin fails at `symbol`'s mark price.
 
-    Positions of closed symbols wait for the reopening, as nobody can take them over before.
+    Positions of closed symbols wait for the reopening: nothing of them trades before.
     """
     if state.halted(symbol):
         return
