@@ -113,8 +113,8 @@ def test_killed_and_started_again_with_a_position_open(live_bot, venue, side):
         (live_bot.userdir / "leave").touch()
         process.wait_for("'type': exit_fill")
         process.wait_for("Bot heartbeat")
+        log = "".join(process.log)  # before an interrupt, which may hit anything
         process.end()
-        log = "".join(process.log)
     assert venue.amount == Decimal(0)
     assert venue.exchange.engine.open_algos(venue.account) == []
     assert "Traceback" not in log, log[-4000:]

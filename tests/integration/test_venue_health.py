@@ -279,5 +279,6 @@ def test_a_dry_run_process_blocks_and_recovers(bot, venue_url):
             control(venue_url, "DELETE", f"faults/{fault['id']}")
         assert "3 bad reads in a row, the last: a request failed (OperationFailed): no new" in line
         process.wait_for("ACTIVE: VenueHealthBreaker has released", 60)
+        log = "".join(process.log)  # before an interrupt, which may hit anything
         assert process.end() in (0, 130)
-    assert "Traceback" not in "".join(process.log)
+    assert "Traceback" not in log

@@ -30,6 +30,7 @@ class Lock(StrEnum):
 REPLACED: dict[str, Lock] = {
     "bot.process": Lock.OWN,
     "bot.process_stopped": Lock.OWN,
+    "bot.cleanup": Lock.NONE,
     "bot.execute_entry": Lock.TAKEN,
     "bot.execute_trade_exit": Lock.HELD,
     "bot.exit_positions": Lock.HELD,

@@ -13,7 +13,7 @@ from typing import Any
 from freqtrade.exceptions import DependencyException
 from freqtrade.persistence import Trade
 
-from perpkit.bot.live.replaced import replace, replace_lock, under_lock
+from perpkit.bot.live.replaced import around, replace, replace_lock, under_lock
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.bot.running_bot import message_of
@@ -40,7 +40,18 @@ def share_trades(bot: Any, refusals: Refusals) -> TradeLock:
     for attribute in UNLOCKED:
         under_lock(bot, attribute)
     replace(bot, "bot.execute_entry", _checked(bot, refusals))
+    around(bot, "bot.cleanup", _with_a_usable_session)
     return lock
+
+
+def _with_a_usable_session(cleanup: Callable[[], None]) -> None:
+    """Ends the bot after a signal within a statement, too, when a session refuses all that follows:
+    Freqtrade would name no open trade, and its own last commit would be an error in the log."""
+    try:
+        Trade.commit()
+    except Exception:  # where the database itself is gone, Freqtrade says so
+        Trade.session.close()
+    cleanup()
 
 
 def _checked(bot: Any, refusals: Refusals) -> Callable[..., bool]:

@@ -34,6 +34,10 @@ class Bot:
     def get_free_open_trades(self) -> int:
         return self.slots
 
+    def cleanup(self) -> None:
+        self.counted = len(Trade.get_open_trades())
+        Trade.commit()
+
 
 @pytest.fixture
 def database(tmp_path):
@@ -117,6 +121,23 @@ def test_a_signal_within_its_commit_leaves_a_session_to_use(database, when, ente
     # What had been stored stays, what had not is as it was.
     [left] = Trade.get_trades().all()
     assert (left.stop_loss == 5.0) is (when == "after_commit")
+
+
+@pytest.mark.parametrize("statement", ["SELECT", "UPDATE"])
+def test_after_a_signal_within_a_statement_the_clean_up_can_count(database, statement):
+    bot, trade, signals = Bot(), factories.trade(), [KeyboardInterrupt]
+    share_trades(bot, Refusals())
+
+    def signal(_connection, _cursor, sent, *_) -> None:
+        if sent.startswith(statement) and signals:
+            raise signals.pop()
+
+    event.listen(Trade.session.get_bind(), "after_cursor_execute", signal)
+    trade.stop_loss = 5.0
+    with pytest.raises(KeyboardInterrupt):
+        Trade.get_open_trades()  # stores what has changed, and reads
+    bot.cleanup()
+    assert bot.counted == 1
 
 
 @pytest.mark.parametrize(
