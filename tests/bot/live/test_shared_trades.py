@@ -135,7 +135,7 @@ def test_after_a_signal_within_a_statement_the_clean_up_can_count(database, stat
     event.listen(Trade.session.get_bind(), "after_cursor_execute", signal)
     trade.stop_loss = 5.0
     with pytest.raises(KeyboardInterrupt):
-        Trade.get_open_trades()  # stores what has changed, and reads
+        Trade.get_open_trades() if statement == "SELECT" else Trade.session.flush()
     bot.cleanup()
     assert bot.counted == 1
 
