@@ -73,6 +73,7 @@ _PLAIN = {
     "PlainSteep": Tried(MADE_FOR_TESTS, {"asks": {"leverage": 15.0, "addition": 400.0}}),
     "RandomTrades": Tried(MADE_FOR_TESTS, {"random_trades": 1}),
 }
+_BASKET = {"perpkit": {"basket": {"weights": {pair: 0.1 for pair in PAIRS[:3]}}}}
 STRATEGIES_TRIED = {
     **_PLAIN,
     "UsualStyle, attached": _PLAIN["UsualStyle"].attached,
@@ -81,6 +82,10 @@ STRATEGIES_TRIED = {
     "RsiSmaSwing": Tried(OWN, frames=("1h",), perpkit=True),
     "RsiSmaScalp": Tried(OWN, frames=("5m",), perpkit=True),
     "FundingTide": Tried(OWN, frames=("1h",), perpkit=True),
+    "TrendFollowing": Tried(OWN, frames=("1h",), perpkit=True),
+    "CrossPairRank": Tried(OWN, frames=("1h",), perpkit=True),
+    "Confluence": Tried(OWN, frames=("1h",), perpkit=True),
+    "TargetBasket": Tried(OWN, _BASKET, frames=("1h",), perpkit=True),
     "Clockwork": Tried(STRATEGIES, perpkit=True),
 }
 

@@ -38,16 +38,20 @@ class Size:
 
 
 def _sizes(quick: bool) -> dict[str, list[Size]]:
-    months = (("0401", 3), ("0601", 5)) if quick else (("0401", 3), ("0701", 6))
-    spans = [Size(730 * n, f"20200301-2020{end}") for end, n in months]
+    ends = ("20200401", "20200601")
     if not quick:
-        spans += [Size(8760, "20200301-20210301"), Size(33600, "20200301-20240101")]
+        ends = ("20200601", "20201201", "20210301", "20240101")
+    spans = [Size(_hours("20200301", end), f"20200301-{end}") for end in ends]
     year = "20230101-20230201" if quick else "20230101-20240101"
     return {
         "candles": spans,
         "pairs": [Size(n, year, pairs=n) for n in ((1, 3) if quick else (1, 3, 7))],
         "trades": [Size(n, year, pace=n) for n in ((24, 6) if quick else (96, 24, 6, 2))],
     }
+
+
+def _hours(since: str, until: str) -> int:
+    return int((pd.Timestamp(until) - pd.Timestamp(since)) / pd.Timedelta("1h"))
 
 
 def growth(scale: Scale) -> Table:
