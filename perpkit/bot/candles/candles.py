@@ -116,8 +116,8 @@ class LiveCandles:
     the bot has itself is kept.
 
     The pair must be among the strategy's informative pairs, so that Freqtrade keeps it current.
-    If the warm-up cannot be fetched, `history` raises what Freqtrade's exchange raises, and the same
-    again for a minute: exits wait for these requests, each of which is tried several times.
+    If the warm-up cannot be fetched, `history` raises what Freqtrade's exchange raises, and the
+    same again for a minute: exits wait for these requests, each of which is tried several times.
     """
 
     def __init__(self, dp: DataProvider) -> None:
