@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 from freqtrade.constants import Config
+from freqtrade.exceptions import ExchangeError
 
 from perpkit.bot.watching.candle_breaker import (
     CandleBreaker,
@@ -139,7 +140,11 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         found = [blind]
         crashes: dict[str, Decision] = {}
         for pair in sources.pairs:
-            lines = self.line(pair, sources)
+            try:
+                lines = self.line(pair, sources)
+            except ExchangeError as error:
+                found.append(self.not_fetched(pair, error))
+                continue
             crashes[pair] = self._crash_of(pair, lines, prices.get(pair), now)
             found += crashes[pair], lines.halt.at(now)
             # A backtest has no order books, and does not trade pairs whose candles have ended.

@@ -96,6 +96,10 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FreqtradeBot.create_stoploss_order", ("trade.orders.append(order_obj)",)),
     ("FreqtradeBot.handle_stoploss_on_exchange", ("self.create_stoploss_order(",)),
     (
+        "FreqtradeBot.handle_stoploss_on_exchange",
+        ("self.update_trade_state(", 'self._notify_exit(trade, "stoploss", True)'),
+    ),
+    (
         "FreqtradeBot.handle_trailing_stoploss_on_exchange",
         ("self.cancel_stoploss_on_exchange(trade)", "self.create_stoploss_order("),
     ),

@@ -210,6 +210,32 @@ def test_without_candles_of_the_leader_all_pairs_are_blocked(default_futures_con
     assert f"no current candles of {BTC}" in decision.reason
 
 
+class Failing(Feed):
+    """ETH cannot be fetched."""
+
+    def history(self, *request):
+        if request[0] == ETH:
+            raise TemporaryError("timed out")
+        return super().history(*request)
+
+
+def test_a_pair_that_cannot_be_fetched_is_blocked_alone(default_futures_config):
+    feed = Failing({f"{asset}/USDT:USDT": calm() for asset in ("BTC", "XRP")})
+    seen = Sources({}, feed, dp=feed, pairs=[ETH, XRP])
+    found = breaker(default_futures_config, RunMode.LIVE).evaluate(seen, NOW)
+    [decision] = [d for d in found if d.entries_blocked]
+    assert decision.pair == ETH
+    assert "could not be fetched (timed out)" in decision.reason
+
+
+def test_a_leader_that_cannot_be_fetched_is_an_error(default_futures_config):
+    """The watch blocks all pairs then."""
+    feed = Failing({f"{asset}/USDT:USDT": calm() for asset in ("BTC", "XRP")})
+    seen = Sources({}, feed, dp=feed, pairs=[ETH, XRP])
+    with pytest.raises(TemporaryError):
+        breaker(default_futures_config, RunMode.LIVE, market_pair=ETH).evaluate(seen, NOW)
+
+
 WIDE = {"bids": [[90.0, 1.0]], "asks": [[110.0, 1.0]]}
 FINE = {"bids": [[99.9, 1.0]], "asks": [[100.1, 1.0]]}
 

@@ -16,8 +16,10 @@ from freqtrade.configuration import TimeRange
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType, RunMode
+from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import timeframe_to_seconds
 
+from perpkit.durations import MINUTE
 from perpkit.market.times import dated, dates_of
 
 # Freqtrade runs analyses of a strategy, such as lookahead-analysis, as UTIL_NO_EXCHANGE.
@@ -114,7 +116,8 @@ class LiveCandles:
     the bot has itself is kept.
 
     The pair must be among the strategy's informative pairs, so that Freqtrade keeps it current.
-    If the warm-up cannot be fetched, `history` raises what Freqtrade's exchange raises.
+    If the warm-up cannot be fetched, `history` raises what Freqtrade's exchange raises, and the
+    same again for a minute: exits wait for these requests, each of which is tried several times.
     """
 
     def __init__(self, dp: DataProvider) -> None:
@@ -122,6 +125,8 @@ class LiveCandles:
         # Both hold one entry for each pair that was ever asked for, until the bot ends.
         self._held: dict[CandleKey, _Held] = {}
         self._warm_up: dict[CandleKey, timedelta] = {}
+        # The last failure, and until when it stands.
+        self._failed: dict[CandleKey, tuple[ExchangeError, datetime]] = {}
 
     def history(
         self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
@@ -172,10 +177,18 @@ class LiveCandles:
 
     def _fetch(self, key: CandleKey, since: datetime) -> pd.DataFrame:
         pair, timeframe, candle_type = key
-        exchange = self._dp._exchange
-        fetched: pd.DataFrame = exchange.get_historic_ohlcv(
-            pair, timeframe, int(since.timestamp() * 1000), candle_type
-        )
+        if key in self._failed:
+            error, until = self._failed[key]
+            if datetime.now(UTC) < until:
+                raise error.with_traceback(None)
+        try:
+            fetched: pd.DataFrame = self._dp._exchange.get_historic_ohlcv(
+                pair, timeframe, int(since.timestamp() * 1000), candle_type
+            )
+        except ExchangeError as error:
+            self._failed[key] = error, datetime.now(UTC) + MINUTE
+            raise
+        self._failed.pop(key, None)
         return fetched
 
 

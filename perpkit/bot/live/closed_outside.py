@@ -171,13 +171,15 @@ class ClosedOutside:
     def book_stop(self, trade: Trade, number: str, found: CcxtOrder) -> bool:
         """Books the current state of a stop; returns whether it has closed the trade."""
         self._bot.update_trade_state(trade, number, found, stoploss_order=True)
-        if found["status"] not in ("closed", "triggered") or trade.is_open:
+        if found["status"] not in ("closed", "triggered"):
+            return False
+        if trade.is_open and not found.get("filled"):
             return False
         trade.exit_reason = ExitType.STOPLOSS_ON_EXCHANGE.value
         self._bot._notify_exit(trade, "stoploss", True)
         self._bot.handle_protections(trade.pair, trade.trade_direction)
         Trade.commit()
-        return True
+        return not trade.is_open
 
     def _children(self, pair: str) -> dict[str, _Parent]:
         """Returns the orders triggered by this bot's conditional orders: parents by id."""

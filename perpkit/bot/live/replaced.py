@@ -48,6 +48,7 @@ REPLACED: dict[str, Lock] = {
     "bot.update_trades_without_assigned_fees": Lock.TAKEN,
     "bot.update_trade_state": Lock.HELD,
     "bot._update_trade_after_fill": Lock.HELD,
+    "bot._notify_exit": Lock.HELD,
     "bot._safe_exit_amount": Lock.NONE,
     "bot.get_valid_enter_price_and_stake": Lock.HELD,
     "exchange.create_order": Lock.HELD,

@@ -8,6 +8,7 @@ here.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import ccxt
@@ -65,6 +66,7 @@ class StopOrders:
         self._handle = replace(
             bot, "bot.handle_stoploss_on_exchange", self.handle_stoploss_on_exchange
         )
+        self._notify = replace(bot, "bot._notify_exit", self.notify_exit)
         self._moving = False
         self._trail = replace(
             bot,
@@ -282,19 +284,42 @@ class StopOrders:
     def handle_stoploss_on_exchange(self, trade: Trade) -> bool:
         """Replaces Freqtrade's method, which returns after the first of several triggered stops.
 
-        Does nothing for a trade whose position does not exist.
+        What an addition leaves open behind the last one gets its stop at once. Does nothing for a
+        trade whose position does not exist.
         """
         triggered = False
         if trade.has_open_position and not self.there(trade):
             return triggered
-        for _ in range(max(1, len(trade.open_sl_orders))):
+        for _ in range(len(trade.open_sl_orders) + 1):
             before = len(trade.open_sl_orders)
             if not self._handle(trade):
                 break
             triggered = True
-            if not trade.is_open or len(trade.open_sl_orders) in (0, before):
+            if not trade.is_open or len(trade.open_sl_orders) == before:
                 break
         return triggered
+
+    def notify_exit(
+        self,
+        trade: Trade,
+        order_type: str | None,
+        fill: bool = False,
+        sub_trade: bool = False,
+        order: Order | None = None,
+    ) -> None:
+        """Replaces Freqtrade's method, which takes a stop that has filled for the whole trade.
+
+        The message on a trade that stays open is about what the stop has sold.
+        """
+        if order_type == "stoploss" and fill and order is None and trade.is_open:
+            order = _last_filled(trade.sl_orders)
+            sub_trade = order is not None
+        self._notify(trade, order_type, fill, sub_trade, order)
+
+
+def _last_filled(stops: Sequence[Order]) -> Order | None:
+    filled = [order for order in stops if order.safe_filled and order.order_filled_utc]
+    return max(filled, key=lambda order: (order.order_filled_utc, order.id), default=None)
 
 
 def _is_beyond_liquidation(order: Order, trade: Trade) -> bool:

@@ -144,13 +144,16 @@ class CandleBreaker(WatchedProtection, Generic[D]):
         try:
             line = self.line(pair, sources)
         except (ExchangeError, StoreError) as error:
-            yield no_entries(f"{self.DATA} could not be fetched ({error})", pair)
+            yield self.not_fetched(pair, error)
             return
         if pair in self.leaders:
             yield from self.stale(line, now, pair, ALL_PAIRS)
         elif not self.simulated:  # a backtest's pair may begin late or end early
             yield from self.stale(line, now, pair, pair)
         yield from line.restrictions(now)
+
+    def not_fetched(self, pair: str, error: Exception) -> Decision:
+        return no_entries(f"{self.DATA} could not be fetched ({error})", pair)
 
     def line(self, pair: str, sources: Sources) -> D:
         """Returns all decisions on a pair, computed only when there are new data."""

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import time_machine
 from freqtrade.enums import CandleType, RunMode
+from freqtrade.exceptions import TemporaryError
 
 from perpkit.bot.candles.candles import LiveCandles, StoredCandles, feed_for
 from perpkit.market.times import dated
@@ -187,3 +188,24 @@ class TestLive:
                 assert history["date"].iloc[0] == market["date"].iloc[first]
                 again = feed.history(BTC, "1h", CandleType.FUTURES, hours * HOUR)
                 assert again is history
+
+    def test_after_a_failure_it_is_fetched_a_minute_later(self, market):
+        feed, dp = self.feed(market[:300], slice(250, 300))
+        tried = []
+
+        def fail(*_):
+            tried.append(datetime.now(UTC))
+            raise TemporaryError("timed out")
+
+        works, dp._exchange.get_historic_ohlcv = dp._exchange.get_historic_ohlcv, fail
+        start = factories.START + 300 * HOUR
+        for second in range(0, 61, 5):
+            with (
+                time_machine.travel(start + timedelta(seconds=second), tick=False),
+                pytest.raises(TemporaryError, match="timed out"),
+            ):
+                feed.history(BTC, "1h", CandleType.FUTURES, 200 * HOUR)
+        assert tried == [start, start + timedelta(minutes=1)]
+        dp._exchange.get_historic_ohlcv = works
+        with time_machine.travel(start + timedelta(minutes=2), tick=False):
+            assert not feed.history(BTC, "1h", CandleType.FUTURES, 200 * HOUR).empty

@@ -164,6 +164,8 @@ class Bot:
     def handle_onexchange_order(self, trade) -> bool:
         return False
 
+    def _notify_exit(self, *_) -> None: ...
+
     def handle_cancel_order(self, order, order_obj, trade, reason) -> bool:
         return True
 
