@@ -142,6 +142,7 @@ class Flattening:
 
     def _look(self, own: OwnPart) -> Picture:
         self._looked = self._requests.clock.now()
+        self._fills.next_round()
         seen = self._looks.look(self._active)
         for failure in seen.failures:
             self._log.write("look", f"Not seen: {failure.words}", code=failure.code)

@@ -114,7 +114,7 @@ class OwnPart:
         now = self._fills.milliseconds
         for order in claim.unsettled:
             try:
-                # One that hangs is enough: others' positions wait for this round.
+                # One that hangs is enough: others' positions wait for it.
                 number, executed = self._fills.executed(
                     contract.symbol, order, seen, ask=not unknown
                 )
