@@ -19,6 +19,8 @@ _ROWS = 1000  # of a history, the exchange's maximum per request
 # because its clock is not ours.
 _WINDOW_MS = 7 * DAY_MS - MINUTE_MS
 _KEPT_MS = 90 * DAY_MS - MINUTE_MS
+# An order that has ended without a fill is forgotten after three days.
+_UNFILLED_KEPT_MS = 3 * DAY_MS + MINUTE_MS
 # A look-up that fails after this long has hung.
 _HUNG_SECONDS = 1.0
 
@@ -134,6 +136,9 @@ class OwnFills:
             return number, ZERO, row["algoStatus"] in _ENDED
         order_row = self.find(symbol, orderId=str(became))
         if order_row is None:
+            age = self.milliseconds - int(row.get("triggerTime") or self.milliseconds)
+            if _UNFILLED_KEPT_MS < age < _KEPT_MS:
+                return number, ZERO, True
             raise UnknownError(f"order {became}, which stop {number} has become, is not there")
         return number, Decimal(order_row["executedQty"]), order_row["status"] in _ENDED
 
