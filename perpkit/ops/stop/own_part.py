@@ -101,7 +101,8 @@ class OwnPart:
             if not self._holds(symbol, seen, left):
                 left, excess = remaining(claimed.amount, closed)
             amounts[symbol] = left
-            if excess and not claimed.unknown:
+            explained = claimed.unknown or self._earlier.closed_others(symbol)
+            if excess and not explained:
                 self._note(
                     f"{pair}: {contract.base(excess)} more than the bot's part was closed, as one "
                     "of its stops has filled at the same time"

@@ -713,6 +713,20 @@ def test_what_was_closed_more_than_a_week_ago_is_known(bot):
     assert bot.held(BTC) == Decimal("0.015")
 
 
+def test_what_everything_has_closed_is_not_booked_as_the_bots(bot):
+    """The trader's part was in the same order, so the bot looks for its own when it starts."""
+    bot.enter(BTC, LONG)
+    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
+    assert bot.stop(everything=True).flat
+    assert bot.held() == {}
+    bot.place(BTC, Decimal("0.004"), client_id=f"{BY_HAND}later")
+    said = bot.stop()
+    assert said.flat
+    assert not [note for note in said.notes if "more than the bot's part" in note]
+    assert bot.held(BTC) == Decimal("0.004")
+    assert closings(bot) == {} != filled_by_stops(bot)
+
+
 def closings(bot: DeadBot) -> dict[str, float]:
     """Of runs of `perpkit stop`, as the bot's journal has them: amounts by the exchange's id."""
     journal = Journal.open(bot.files.path)
