@@ -95,9 +95,7 @@ class Flattening:
         self._preview = preview
         self._contracts: dict[str, ListedContract] = {}
         self._fills = OwnFills(requests)
-        self._sent = SentClosings(
-            requests, self._fills, log, files.tag, everything=everything
-        )
+        self._sent = SentClosings(requests, self._fills, log, files.tag, everything=everything)
         self._earlier = EarlierRuns(self._fills, files, log, self._sent.nonce)
         self._looks = OrderLooks(requests, self._is_ours)
         self._cancels = Cancels(requests, log, self._pair, everything=everything)
