@@ -73,6 +73,10 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Exchange.create_stoploss", ("self._lev_prep(pair, leverage, side, accept_fail=True)",)),
     ("Exchange.create_order", ("self._lev_prep(pair, leverage, side, accept_fail=not initial_",)),
     (
+        "Exchange._lev_prep",
+        ("self.set_margin_mode(", "self._set_leverage(leverage, pair, accept_fail)"),
+    ),
+    (
         "Exchange.get_liquidation_price",
         ("abs(open_rate - liquidation_price) * self.liquidation_b",),
     ),

@@ -82,17 +82,21 @@ def new_nonce() -> str:
 
 
 # Orders of `perpkit stop` are not the bot's: its journal has not issued their ids.
-_OF_THE_STOP = re.compile(r"perpkit-(?P<tag>[0-9a-f]{6})-(?P<nonce>[0-9a-z]{6})-H\d+")
+# The letter is H for the bot's part, W for the whole account (`--everything`).
+_OF_THE_STOP = re.compile(
+    r"perpkit-(?P<tag>[0-9a-f]{6})-(?P<nonce>[0-9a-z]{6})-(?P<closes>[HW])\d+"
+)
 
 
-def stop_id(tag: str, nonce: str, number: int) -> str:
+def stop_id(tag: str, nonce: str, number: int, *, everything: bool = False) -> str:
     """Returns the id of an order by which `perpkit stop` closes a position of a bot.
 
     :param tag: of the bot's trade database
     :param nonce: of the run of `perpkit stop`
     :param number: of the order within that run
+    :param everything: whether the run closes what is others' as well
     """
-    return f"perpkit-{tag}-{nonce}-H{number}"
+    return f"perpkit-{tag}-{nonce}-{'W' if everything else 'H'}{number}"
 
 
 def tag_of_stop(client_id: str | None) -> str | None:
@@ -105,3 +109,9 @@ def nonce_of_stop(client_id: str | None) -> str | None:
     """Returns the nonce of the `perpkit stop` that sent an order; None for other orders."""
     found = _OF_THE_STOP.fullmatch(client_id or "")
     return found["nonce"] if found else None
+
+
+def closes_everything(client_id: str | None) -> bool:
+    """Whether `perpkit stop --everything` sent an order, which may have closed others' parts."""
+    found = _OF_THE_STOP.fullmatch(client_id or "")
+    return found is not None and found["closes"] == "W"

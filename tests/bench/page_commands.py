@@ -140,8 +140,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "docker compose run --rm dry-run download-data -c user_data/config.json "
         "--timerange 20250101- -t 1h",
         "docker compose run --rm dry-run backtesting -c user_data/config.json --enable-protections",
-        "docker compose run --rm dry-run plot-dataframe -c user_data/config.json "
-        "--strategy RsiSmaSwing -p BTC/USDT:USDT",
+        "docker compose run --rm dry-run plot-dataframe -c user_data/config.json -p BTC/USDT:USDT",
         "docker compose run --rm --entrypoint perpkit dry-run report "
         "user_data/backtest_results/LAST.zip --out user_data/report.html",
     ),

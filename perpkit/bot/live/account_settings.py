@@ -16,16 +16,21 @@ from collections.abc import Iterable, Mapping
 from math import floor
 from typing import Any, NamedTuple
 
+import ccxt
 from freqtrade.enums import MarginMode
+from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.shared_balance import held
 from perpkit.bot.running_bot import warn
+from perpkit.execution.refusals import code_in
 from perpkit.market.credits import contradiction
 
 ACCOUNT = "account"  # stands for all pairs
 _MARGIN_TYPES = {MarginMode.ISOLATED: "ISOLATED", MarginMode.CROSS: "CROSSED"}
+# Answers to a margin type, beside orders or a position; seen where it was set already, too.
+_MARGIN_TYPE_STAYS = frozenset({-4047, -4048, -4067})
 _DUST = 1e-6  # relative difference below which prices are equal
 
 
@@ -108,7 +113,7 @@ class AccountSettings:
             api.safe_symbol(row["symbol"], None, None, "swap"): row
             for row in api.fapiPrivateGetSymbolConfig(asked)
         }
-        wanted = _MARGIN_TYPES[MarginMode(self._bot.config["margin_mode"])]
+        wanted = self._margin_type
         found = {}
         for pair, leverage in leverages.items():
             row = rows.get(pair)
@@ -171,8 +176,27 @@ class AccountSettings:
         It is skipped for stops, which need neither: if a setting could not be changed back (-4161),
         the stop would not be placed. Additions skip it too; they are refused if settings differ.
         """
-        if not accept_fail:
+        if accept_fail:
+            return
+        try:
             self._prepare(pair, leverage, side, accept_fail)
+        except TemporaryError as error:
+            if code_in(str(error)) not in _MARGIN_TYPE_STAYS or not self._has_margin_type(pair):
+                raise
+            self._exchange._set_leverage(leverage, pair, accept_fail)
+
+    def _has_margin_type(self, pair: str) -> bool:
+        """Whether a pair is known to have the margin type that the bot needs (weight 5)."""
+        api = self._exchange._api
+        try:
+            [row] = api.fapiPrivateGetSymbolConfig({"symbol": api.market_id(pair)})
+        except (ccxt.BaseError, ValueError):
+            return False
+        return bool(row["marginType"] == self._margin_type)
+
+    @property
+    def _margin_type(self) -> str:
+        return _MARGIN_TYPES[MarginMode(self._bot.config["margin_mode"])]
 
     def create_order(
         self,

@@ -19,7 +19,7 @@ from perpkit.ops.stop.ours import BotsFiles, Claim
 from perpkit.ops.stop.sent_closings import ARRIVES_WITHIN
 from perpkit.ops.stop.to_book import closing_of_row
 from perpkit.record.journal import Intent
-from perpkit.record.order_ids import nonce_of_stop, tag_of_stop
+from perpkit.record.order_ids import closes_everything, nonce_of_stop, tag_of_stop
 
 
 class EarlierRuns:
@@ -35,6 +35,7 @@ class EarlierRuns:
         self._nonce = nonce
         self._known: dict[str, Decimal] = {}
         self._rows: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._with_others: set[str] = set()
 
     def may_arrive(self) -> bool:
         """Whether another run has just written to its log, so that its orders may still arrive."""
@@ -62,9 +63,14 @@ class EarlierRuns:
 
     def closings(self) -> list[tuple[Intent, str]]:
         """Returns the closings that were found, which a run that was killed has not written into
-        the bot's journal, with the exchange's ids.
+        the bot's journal, with the exchange's ids; none of `--everything`, which has closed more
+        than the bot's part.
         """
         return [closing_of_row(row, pair) for pair, row in self._rows.values()]
+
+    def closed_others(self, symbol: str) -> bool:
+        """Whether a run with `--everything` has closed positions of the symbol."""
+        return symbol in self._with_others
 
     def _ask(self, claim: Claim, symbol: str, side: str) -> Decimal:
         found = ZERO
@@ -72,7 +78,10 @@ class EarlierRuns:
             executed = Decimal(row["executedQty"])
             if executed and row["side"] == side and self._is_of_another(row, claim.pair):
                 found += executed
-                self._rows[row["clientOrderId"]] = claim.pair, row
+                if closes_everything(row["clientOrderId"]):
+                    self._with_others.add(symbol)
+                else:
+                    self._rows[row["clientOrderId"]] = claim.pair, row
         return found
 
     def _is_of_another(self, row: Mapping[str, Any], pair: str) -> bool:

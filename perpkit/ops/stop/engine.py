@@ -95,7 +95,7 @@ class Flattening:
         self._preview = preview
         self._contracts: dict[str, ListedContract] = {}
         self._fills = OwnFills(requests)
-        self._sent = SentClosings(requests, self._fills, log, files.tag)
+        self._sent = SentClosings(requests, self._fills, log, files.tag, everything=everything)
         self._earlier = EarlierRuns(self._fills, files, log, self._sent.nonce)
         self._looks = OrderLooks(requests, self._is_ours)
         self._cancels = Cancels(requests, log, self._pair, everything=everything)
@@ -142,6 +142,7 @@ class Flattening:
 
     def _look(self, own: OwnPart) -> Picture:
         self._looked = self._requests.clock.now()
+        self._fills.next_round()
         seen = self._looks.look(self._active)
         for failure in seen.failures:
             self._log.write("look", f"Not seen: {failure.words}", code=failure.code)

@@ -10,7 +10,7 @@ from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.ops.stop.at_exchange import Seen
 from perpkit.ops.stop.contracts import ZERO
 from perpkit.ops.stop.ours import Unsettled
-from perpkit.ops.stop.requests import Requests
+from perpkit.ops.stop.requests import Reply, Requests
 
 _NO_SUCH_ORDER = -2013
 _ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
@@ -19,6 +19,10 @@ _ROWS = 1000  # of a history, the exchange's maximum per request
 # because its clock is not ours.
 _WINDOW_MS = 7 * DAY_MS - MINUTE_MS
 _KEPT_MS = 90 * DAY_MS - MINUTE_MS
+# An order that has ended without a fill is forgotten after three days.
+_UNFILLED_KEPT_MS = 3 * DAY_MS + MINUTE_MS
+# A look-up that fails after this long has hung.
+_HUNG_SECONDS = 1.0
 
 
 class UnknownError(Exception):
@@ -26,11 +30,21 @@ class UnknownError(Exception):
 
 
 class OwnFills:
-    """Queries the fills of orders, in contracts; an order that has ended is queried once."""
+    """Queries the fills of orders, in contracts; an order that has ended is queried once.
+
+    A look-up that hung in one round is left out in the next one: that one is fast, and so fresh
+    enough to sell the bot's part of what it shares with others in other symbols.
+    """
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
         self._ended: dict[tuple[str, str], tuple[str, Decimal]] = {}
+        # Endpoint and symbol of look-ups that hung, and why: in this round, and in the last one.
+        self._hung: dict[tuple[str, str], str] = {}
+        self._left_out: dict[tuple[str, str], str] = {}
+
+    def next_round(self) -> None:
+        self._left_out, self._hung = self._hung, {}
 
     @property
     def milliseconds(self) -> int:
@@ -42,7 +56,7 @@ class OwnFills:
 
         :raises UnknownError: if it does not answer
         """
-        return self._ask("fapiPrivateGetOrder", {"symbol": symbol, **which})
+        return self._ask("fapiPrivateGetOrder", symbol, {"symbol": symbol, **which})
 
     def executed(
         self, symbol: str, order: Unsettled, seen: Seen, *, ask: bool = True
@@ -85,9 +99,8 @@ class OwnFills:
             # The last window has no end, because the exchange's clock may be ahead of this one.
             is_last = start + _WINDOW_MS >= now
             end = {} if is_last else {"endTime": start + _WINDOW_MS}
-            reply = self._requests.call(
-                "fapiPrivateGetAllOrders", 5, symbol=symbol, startTime=start, limit=_ROWS, **end
-            )
+            which = {"symbol": symbol, "startTime": start, "limit": _ROWS, **end}
+            reply = self._call("fapiPrivateGetAllOrders", 5, symbol, which)
             if reply.failure is not None:
                 raise UnknownError(reply.failure.words)
             yield from reply.data
@@ -115,7 +128,7 @@ class OwnFills:
         if order.order_id is not None and not order.order_id.isdigit():
             return None
         which = {"algoId": order.order_id} if order.order_id else {"clientAlgoId": order.client_id}
-        row = self._ask("fapiPrivateGetAlgoOrder", which)
+        row = self._ask("fapiPrivateGetAlgoOrder", symbol, which)
         if row is None:
             return None
         number, became = str(row["algoId"]), row.get("actualOrderId")
@@ -123,17 +136,37 @@ class OwnFills:
             return number, ZERO, row["algoStatus"] in _ENDED
         order_row = self.find(symbol, orderId=str(became))
         if order_row is None:
+            age = self.milliseconds - int(row.get("triggerTime") or self.milliseconds)
+            if _UNFILLED_KEPT_MS < age < _KEPT_MS:
+                return number, ZERO, True
             raise UnknownError(f"order {became}, which stop {number} has become, is not there")
         return number, Decimal(order_row["executedQty"]), order_row["status"] in _ENDED
 
-    def _ask(self, endpoint: str, which: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        reply = self._requests.call(endpoint, 1, **which)
+    def _ask(
+        self, endpoint: str, symbol: str, which: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        reply = self._call(endpoint, 1, symbol, which)
         if reply.failure is None:
             answer: Mapping[str, Any] = reply.data
             return answer
         if reply.failure.code == _NO_SUCH_ORDER:
             return None
         raise UnknownError(reply.failure.words)
+
+    def _call(self, endpoint: str, weight: int, symbol: str, which: Mapping[str, Any]) -> Reply:
+        """Sends a request.
+
+        :raises UnknownError: instead, if such a one has hung in this round or the last one
+        """
+        key = endpoint, symbol
+        if why := self._hung.get(key) or self._left_out.get(key):
+            raise UnknownError(why)
+        began = self._requests.clock.now()
+        reply = self._requests.call(endpoint, weight, **which)
+        took = self._requests.clock.now() - began
+        if reply.failure is not None and took > _HUNG_SECONDS:
+            self._hung[key] = reply.failure.words
+        return reply
 
 
 def has_ended(row: Mapping[str, Any]) -> bool:

@@ -101,7 +101,8 @@ class OwnPart:
             if not self._holds(symbol, seen, left):
                 left, excess = remaining(claimed.amount, closed)
             amounts[symbol] = left
-            if excess and not claimed.unknown:
+            explained = claimed.unknown or self._earlier.closed_others(symbol)
+            if excess and not explained:
                 self._note(
                     f"{pair}: {contract.base(excess)} more than the bot's part was closed, as one "
                     "of its stops has filled at the same time"
@@ -114,7 +115,7 @@ class OwnPart:
         now = self._fills.milliseconds
         for order in claim.unsettled:
             try:
-                # One that hangs is enough: others' positions wait for this round.
+                # One that hangs is enough: others' positions wait for it.
                 number, executed = self._fills.executed(
                     contract.symbol, order, seen, ask=not unknown
                 )

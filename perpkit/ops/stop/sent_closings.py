@@ -51,13 +51,23 @@ class SentClosings:
     """Sends closing orders, and follows each until its outcome is known.
 
     :param tag: of the bot
+    :param everything: whether what is others' is closed as well
     """
 
-    def __init__(self, requests: Requests, fills: OwnFills, log: ActionLog, tag: str) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        fills: OwnFills,
+        log: ActionLog,
+        tag: str,
+        *,
+        everything: bool,
+    ) -> None:
         self._requests = requests
         self._fills = fills
         self._log = log
         self._tag = tag
+        self._everything = everything
         self.nonce = new_nonce()
         self.all: list[SentClosing] = []
 
@@ -82,7 +92,8 @@ class SentClosings:
         return {sent.order.symbol for sent in self.all if not sent.ended}
 
     def send(self, order: OrderToSend, pair: str) -> tuple[SentClosing, RequestFailure | None]:
-        client_id = stop_id(self._tag, self.nonce, len(self.all) + 1)
+        number = len(self.all) + 1
+        client_id = stop_id(self._tag, self.nonce, number, everything=self._everything)
         request = request_of(order, client_id)
         at = f" at {order.price}" if order.price is not None else " at market"
         words = f"{pair}: {order.side.lower()} {order.quantity}{at}, to close"

@@ -127,6 +127,8 @@ class OrderFaults:
                 engine.cancel_algo(account, now, algo_id=algo.id)
 
     def _positions(self, account: Account, symbol: str, now: int) -> None:
+        if self._engine.status(symbol) is SymbolStatus.CLOSE:
+            return  # nothing trades: the fault strikes at the reopening, if it still lasts
         holding = account.holdings.get(symbol)
         # The trade that opened it distinguishes a position from every other one.
         for position in list(holding.held()) if holding else ():

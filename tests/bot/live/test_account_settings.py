@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import ccxt
 import pytest
 from freqtrade.enums import MarginMode
+from freqtrade.exceptions import TemporaryError
 
 from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.positions.trade_lock import TradeLock
@@ -191,6 +192,39 @@ def test_a_margin_type_that_is_set_already_costs_no_entry(bot, futures_exchange)
     futures_exchange._config["dry_run"] = False
     futures_exchange.set_margin_mode(BTC, MarginMode.ISOLATED)
     assert asked == ["ISOLATED"] * 2
+
+
+@pytest.mark.parametrize("code", [-4047, -4048, -4067, -4161])
+@pytest.mark.parametrize("there", ["ISOLATED", "CROSSED", None])
+def test_a_margin_type_that_is_refused_but_set_costs_no_entry(bot, futures_exchange, code, there):
+    """Seen beside an order that rests (-4067); `there` is None if the exchange does not answer."""
+    api, leverages = futures_exchange._api, []
+
+    def refuse(_):
+        raise ccxt.OperationRejected(f'binance {{"code":{code},"msg":"No."}}')
+
+    def symbol_config(asked):
+        if there is None:
+            raise ccxt.ExchangeNotAvailable
+        return [{"symbol": asked["symbol"], "marginType": there}]
+
+    def set_leverage(given):
+        leverages.append(given["leverage"])
+        return {}
+
+    api.fapiPrivatePostMarginType = refuse
+    api.fapiPrivateGetSymbolConfig = symbol_config
+    api.fapiPrivatePostLeverage = set_leverage
+    bot.exchange = futures_exchange
+    AccountSettings(bot)
+    futures_exchange._config["dry_run"] = False
+    if code != -4161 and there == "ISOLATED":
+        futures_exchange._lev_prep(BTC, 3.0, "buy")
+        assert leverages == [3]
+        return
+    with pytest.raises(TemporaryError, match=str(code)):
+        futures_exchange._lev_prep(BTC, 3.0, "buy")
+    assert leverages == []
 
 
 @pytest.mark.parametrize(

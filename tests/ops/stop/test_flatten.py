@@ -418,6 +418,24 @@ def test_one_pair_whose_orders_hang_is_the_last_from_then_on(bot):
     assert bot.held() == {symbol_of(p): a for p, a in AMOUNTS.items() if p != BTC}
 
 
+@pytest.mark.parametrize("hanging", [[BTC], [BTC, SOL, "XRP/USDT:USDT"]])
+def test_pairs_whose_look_ups_hang_hold_up_no_shared_position(bot, hanging):
+    """Not for longer than the first round, in which each of them is asked for."""
+    for pair in hanging:
+        trade = bot.enter(pair, AMOUNTS[pair])
+        bot.fill(bot.add(trade, AMOUNTS[pair]))
+        bot.fault(K.TIMEOUT, 60, endpoint="GET /fapi/v1/order", symbol=symbol_of(pair))
+    bot.enter(ETH, AMOUNTS[ETH])
+    bot.place(ETH, AMOUNTS[ETH], client_id=f"{BY_HAND}part")
+    began = bot.market.now()
+    assert bot.stop().flat
+    closed = closed_after(bot, began)
+    assert closed.pop("ETHUSDT") < 5 * len(hanging) + 5
+    assert len(closed) == len(hanging)
+    assert max(closed.values()) < 60 + 5 * len(hanging) + 10
+    assert bot.held() == {"ETHUSDT": AMOUNTS[ETH]}
+
+
 def test_one_pair_that_is_refused_holds_up_no_other(bot):
     for pair, amount in AMOUNTS.items():
         bot.enter(pair, amount)
@@ -693,6 +711,20 @@ def test_what_was_closed_more_than_a_week_ago_is_known(bot):
     said = bot.stop()
     assert said.flat
     assert bot.held(BTC) == Decimal("0.015")
+
+
+def test_what_everything_has_closed_is_not_booked_as_the_bots(bot):
+    """The trader's part was in the same order, so the bot looks for its own when it starts."""
+    bot.enter(BTC, LONG)
+    bot.place(BTC, Decimal("0.015"), client_id=f"{BY_HAND}part")
+    assert bot.stop(everything=True).flat
+    assert bot.held() == {}
+    bot.place(BTC, Decimal("0.004"), client_id=f"{BY_HAND}later")
+    said = bot.stop()
+    assert said.flat
+    assert not [note for note in said.notes if "more than the bot's part" in note]
+    assert bot.held(BTC) == Decimal("0.004")
+    assert closings(bot) == {} != filled_by_stops(bot)
 
 
 def closings(bot: DeadBot) -> dict[str, float]:

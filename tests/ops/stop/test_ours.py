@@ -104,6 +104,7 @@ OTHER = "ffffff"
         ("{given}", True),
         (f"x-cvBPrNm9{TAG}0123456789abcdef", True),  # from before there was a journal
         (stop_id(TAG, "abcdef", 1), True),
+        (stop_id(TAG, "abcdef", 1, everything=True), True),
         (stop_id(OTHER, "abcdef", 1), False),
         (f"x-cvBPrNm9{OTHER}-abcdef-E1", False),
         ("web_1", False),

@@ -117,6 +117,23 @@ def test_a_stop_that_rests_no_more_may_have_filled(bot):
     assert bot.held(BTC) == LONG
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_stop_whose_order_is_forgotten_has_filled_nothing(bot, held):
+    """The exchange forgets an order without a fill three days after it was placed."""
+    bot.enter(BTC, LONG)
+    bot.fault(K.EMPTY_BOOK, 10, symbol="BTCUSDT")
+    bot.fault(K.PRICE_GAP, 60, symbol="BTCUSDT", parameters={"change": -0.12})
+    bot.clock.sleep(61)
+    assert bot.held(BTC) == LONG
+    if not held:
+        bot.place(BTC, -LONG, client_id=f"{BY_HAND}close")
+    bot.clock.sleep(4 * 24 * 3600)
+    said = bot.stop()
+    assert said.flat
+    assert said.seconds < 10
+    assert bot.held() == {}
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_without_knowing_what_an_earlier_run_has_closed_nothing_is_sold(bot, known):
     bot.enter(BTC, LONG)

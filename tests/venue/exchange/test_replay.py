@@ -204,6 +204,10 @@ def halted(history, kind: FaultKind, falls: Fault) -> Desk:
     return desk
 
 
+def held(desk: Desk) -> list[Decimal]:
+    return [view.amount for view in desk.engine.positions(desk.account) if view.amount]
+
+
 def closing() -> int:
     return FIRST + MINUTE_MS
 
@@ -239,6 +243,19 @@ def test_a_stop_that_was_passed_meanwhile_triggers_at_the_reopening(history, kin
     assert (stop.status, stop.triggered) == ("FINISHED", reopening())
     sold = next(fill for fill in desk.account.fills if fill.side == "SELL")
     assert float(sold.price / stop.trigger_price) == pytest.approx(0.96 / 0.98, rel=0.005)
+
+
+@HALTS
+@pytest.mark.parametrize("taken", [FaultKind.LIQUIDATION, FaultKind.ADL])
+def test_no_fault_takes_a_position_while_its_symbol_is_closed(history, kind, taken):
+    rise = {"change": 0.01, "mark_share": 1.0}  # who has a loss is not deleveraged
+    desk = halted(history, kind, Fault(FaultKind.PRICE_GAP, since=closing() + 1, parameters=rise))
+    desk.market.faults.add(Fault(taken, symbol=BTC, since=closing() + MINUTE_MS))
+    desk.watch(reopening() - 1 - FIRST, 7_000)
+    assert held(desk) == [Decimal("0.05")]
+    assert [algo.status for algo in desk.account.algos.values()] == ["NEW", "NEW"]
+    desk.watch(1, 1)
+    assert held(desk) == []
 
 
 @pytest.mark.parametrize("times", [None, 1])
