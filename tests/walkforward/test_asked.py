@@ -257,6 +257,19 @@ def read_by(userdir):
     return deciding.deciding_files(strategy, userdir, None, userdir / "data/binance", end)
 
 
+@pytest.mark.parametrize("linked", ["futures", "futures/BTC_USDT_USDT-1h-futures.feather"])
+def test_what_a_link_leads_to_counts(userdir, tmp_path, linked):
+    """Freqtrade reads candles of a linked folder, such as of a larger disk, too."""
+    path = userdir / "data/binance" / linked
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    before = read_by(userdir)
+    candles = "futures/BTC_USDT_USDT-1h-futures.feather"
+    assert candles in before
+    rewritten(userdir / "data/binance" / candles, raised("2023-01-20"))
+    assert {name for name, of in read_by(userdir).items() if of != before[name]} == {candles}
+
+
 def test_a_bot_that_writes_meanwhile_is_no_other_request(userdir):
     """Which also begins files, and Freqtrade the one of the tiers of some exchanges."""
     datadir = userdir / "data/binance"

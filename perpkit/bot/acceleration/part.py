@@ -79,7 +79,7 @@ def digest(function: Any) -> str:
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
-class Patched(Exception):
+class PatchedError(Exception):
     """Something else than Freqtrade's own function stands where a part replaces that."""
 
 
@@ -93,11 +93,11 @@ class Replacements:
         """
         :param owner: a class or a module
         :param stock: what `value` takes the place of
-        :raises Patched: if something else stands there, which no seam need show: a module can have
+        :raises PatchedError: if something else stands there, which no seam need show: a module can have
             another name for a function
         """
         if getattr(owner, name) is not stock:
-            raise Patched(f"{owner.__name__.rpartition('.')[2]}.{name} is not what it was")
+            raise PatchedError(f"{owner.__name__.rpartition('.')[2]}.{name} is not what it was")
         self._put.append((owner, name, vars(owner).get(name, _ABSENT), value))
         setattr(owner, name, value)
 
@@ -154,7 +154,7 @@ class Part:
             self._install(self._replacements)
         except Exception as error:  # Freqtrade runs without the part
             self._replacements.undo()
-            return str(error) if isinstance(error, Patched) else repr(error)
+            return str(error) if isinstance(error, PatchedError) else repr(error)
         self.is_on = True
         self.remember()
         return None
