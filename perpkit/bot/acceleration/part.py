@@ -93,8 +93,8 @@ class Replacements:
         """
         :param owner: a class or a module
         :param stock: what `value` takes the place of
-        :raises PatchedError: if something else stands there, which no seam need show: a module can have
-            another name for a function
+        :raises PatchedError: if something else stands there, which no seam need show: a module can
+            have another name for a function
         """
         if getattr(owner, name) is not stock:
             raise PatchedError(f"{owner.__name__.rpartition('.')[2]}.{name} is not what it was")
