@@ -156,12 +156,11 @@ class Part:
             self._replacements.undo()
             return str(error) if isinstance(error, PatchedError) else repr(error)
         self.is_on = True
-        self.remember()
         return None
 
     def remember(self) -> None:
-        """Remembers the functions that it relies on, after all parts are switched on: what one of
-        them replaces may be a seam of another."""
+        """Remembers the functions that it relies on, for `is_patched`; to be called once all parts
+        are switched on, since what one of them replaces may be a seam of another."""
         self._known = self._seen() if self.is_on else []
 
     def is_patched(self) -> bool:

@@ -133,6 +133,7 @@ def test_what_a_part_itself_replaces_is_no_patch(module, seam):
     part = Part([seam], faster(module))
     assert not part.is_patched()
     part.switch_on()
+    part.remember()
     assert not part.is_patched()
     part.switch_off()
     assert not part.is_patched()
@@ -144,6 +145,7 @@ def test_a_patch_over_what_a_part_has_replaced_is_seen_and_stays(module, seam, k
     expected = {each: dict(vars(getattr(module, each))) for each in ("Trade", "Live")}
     part = Part([seam], faster(module))
     part.switch_on()
+    part.remember()
     replaced = name in vars(getattr(module, kind))
     mine = expected[kind][name] = lambda _: 100
     setattr(getattr(module, kind), name, mine)
@@ -174,6 +176,7 @@ def test_a_patch_of_what_a_part_relies_on_is_seen(module, seam, monkeypatch):
     trade = module.Trade
     part = Part([seam], lambda replacements: replacements.put(trade, "fee", lambda: 30, trade.fee))
     part.switch_on()
+    part.remember()
     monkeypatch.setattr(module.Trade, "profit", lambda _: 5)
     assert part.is_patched()
     part.remember()

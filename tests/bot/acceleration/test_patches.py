@@ -12,8 +12,8 @@ from freqtrade.persistence.pairlock import PairLock
 from freqtrade.strategy import interface, strategy_wrapper
 from freqtrade.strategy.interface import IStrategy
 
-from perpkit.bot.acceleration import switch
-from perpkit.bot.acceleration.parts import PARTS, imported
+from perpkit.bot.acceleration import parts, switch
+from perpkit.bot.acceleration.parts import PARTS
 from tests.bench.backtests import backtest, write_candles
 
 # Freqtrade imports it after a backtest was prepared, and the acceleration switched on.
@@ -137,14 +137,18 @@ def test_a_patch_of_the_strategys_file_decides_as_in_freqtrade(
     )
 
 
+def off():
+    return [name for name in PARTS if not parts.part(name).is_on]
+
+
 def test_what_was_patched_is_on_again_once_the_patch_is_gone(monkeypatch):
     switch.follow({})
     with monkeypatch.context() as patch:
         patch.setattr(IStrategy, "min_roi_reached", lambda *_: False)
         switch.follow({})
-        assert [name for name, part in imported().items() if not part.is_on] == ["candles"]
+        assert off() == ["candles"]
     switch.follow({})
-    assert all(part.is_on for part in imported().values())
+    assert off() == []
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_a_patch_of_a_name_that_is_no_seam_stays(owner, name, part, earlier, mon
     for _ in range(2):
         switch.follow({})
         assert vars(owner)[name] is mine
-        assert [each for each, found in imported().items() if not found.is_on] == [part]
+        assert off() == [part]
     monkeypatch.undo()
     switch.follow({})
-    assert all(found.is_on for found in imported().values())
+    assert off() == []
