@@ -111,9 +111,9 @@ class Asked:
         path = config.get("strategy_path")  # of the option, or of a configuration file
         strategy_path = Path(path).resolve() if path else None
         self._check_candles(config, pairs, windows)
-        loss = self._loss_source(config) if self.epochs else {}
         if self.epochs:
             self._check_spaces(strategy)
+        loss = self._loss_source(config) if self.epochs else {}
         say(f"Reading all files in {datadir}, to which the run is bound ...")
         files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
         files |= digests(loss)
