@@ -100,13 +100,7 @@ def freqtrade(
     what: str, strategy: str, path: Path, userdir: Path, settings: dict[str, Any], datadir: Path
 ) -> list[str]:
     """A command of Freqtrade without a network, on the five pairs unless settings say otherwise."""
-    own = {
-        "exchange": {"pair_whitelist": PAIRS},
-        "pairlists": [{"method": "StaticPairList"}],
-        "max_open_trades": 3,  # with which the tables of the pages were made
-        **settings,
-    }
-    (userdir / "own.json").write_text(json.dumps(own))
+    (userdir / "own.json").write_text(json.dumps(own_settings(settings)))
     if (own_breakers := REPOSITORY / "user_data/protections").is_dir():
         (userdir / "protections").symlink_to(own_breakers)
     return [
@@ -115,6 +109,16 @@ def freqtrade(
         "--userdir", str(userdir), "--datadir", str(datadir), "--strategy", strategy,
         "--strategy-path", str(path),
     ]  # fmt: skip
+
+
+def own_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings on top of config.json.example: the five pairs, and what is given."""
+    return {
+        "exchange": {"pair_whitelist": PAIRS},
+        "pairlists": [{"method": "StaticPairList"}],
+        "max_open_trades": 3,  # with which the tables of the pages were made
+        **settings,
+    }
 
 
 def variant(strategy: str, body: str) -> str:

@@ -12,21 +12,32 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.backtests import DATA, HOUR, REPOSITORY, candles, freqtrade
+from freqtrade.configuration.load_config import load_from_files
+from freqtrade.misc import deep_merge_dicts
+
+from benchmarks.backtests import DATA, HOUR, REPOSITORY, candles, freqtrade, own_settings
 from benchmarks.offline import offline
 from perpkit.research.holding import holding
 from perpkit.research.research_log import read_log, variants_tried
+from perpkit.walkforward.asked import settings_of
 from perpkit.walkforward.deciding import made_with
-from perpkit.walkforward.run_directory import REQUEST, is_done, read_request, read_run
+from perpkit.walkforward.run_directory import (
+    REQUEST,
+    difference,
+    is_done,
+    read_request,
+    read_run,
+)
 from perpkit.walkforward.stitching import stitched_equity
 from perpkit.walkforward.verdict import Verdict, verdict
 
 PERIOD = "20210101-20240101"
 COST = 0.0007
+SPACES, LOSS = ("buy", "sell"), "PerpHyperOptLoss"
 OWN = REPOSITORY / "strategies"
 LOG = REPOSITORY / "docs/evidence/research-log.toml"
 
@@ -60,32 +71,47 @@ HEAD = ("", "Sharpe (95%)", "drawdown", "profit factor", "trades", "2021, 2022, 
 def walk(name: str, epochs: int, out: Path) -> Path:
     """Runs or finishes a walk-forward, and returns its directory."""
     one, directory = WALKS[name], out / name.replace(", ", "-").replace(" ", "-")
-    if _is_finished(directory, epochs):
+    settings = {"fee": COST, **one.settings}
+    if _is_finished(directory, epochs, settings):
         return directory
     userdir = out / "userdir" / directory.name
     userdir.mkdir(parents=True, exist_ok=True)
-    settings = {"fee": COST, **one.settings}
     command = freqtrade("walkforward", one.strategy, OWN, userdir, settings, DATA)
     command[command.index("benchmarks.offline")] = "benchmarks.walked"
     asked = ["--timerange", PERIOD, "--jobs", "1", "--out", str(directory)]
     if epochs:
-        asked += ["--epochs", str(epochs), "--spaces", "buy,sell",
-                  "--hyperopt-loss", "PerpHyperOptLoss"]  # fmt: skip
+        asked += ["--epochs", str(epochs), "--spaces", ",".join(SPACES),
+                  "--hyperopt-loss", LOSS]  # fmt: skip
     subprocess.run([*command, *asked], cwd=REPOSITORY, check=True)
     return directory
 
 
-def _is_finished(directory: Path, epochs: int) -> bool:
-    """Whether all windows are there; they are read as they are, and it says what made them."""
+def _is_finished(directory: Path, epochs: int, settings: dict[str, Any]) -> bool:
+    """Whether all windows of such a run are there; they are read as they are, and it says what
+    made them."""
     if not (directory / REQUEST).is_file():
         return False
     asked = read_request(directory)
     done = all(is_done(directory, window.number) for window in asked.windows)
-    if not done or asked.epochs != epochs:
+    wanted = replace(
+        asked,
+        epochs=epochs,
+        spaces=SPACES if epochs else (),
+        loss=LOSS if epochs else "",
+        settings={**asked.settings, **_kept(settings)},
+    )
+    if not done or difference(asked, wanted):
         return False
     state = "this state" if asked.made_with == made_with() else "another state"
     print(f"{directory} is finished, by {state} of Perpkit and Freqtrade.", file=sys.stderr)
     return True
+
+
+def _kept(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns the settings of the files as a request has them; Freqtrade adds others."""
+    config = load_from_files([str(REPOSITORY / "config.json.example")])
+    kept = settings_of(deep_merge_dicts(own_settings(settings), config))
+    return {name: value for name, value in kept.items() if name != "strategy"}  # of the command
 
 
 def judged(directory: Path) -> Verdict:

@@ -185,7 +185,7 @@ def _setup(asked: Asked) -> Setup:
     from perpkit.walkforward.worker import quiet
 
     with quiet():
-        setup = asked.setup()
+        setup = asked.setup(partial(typer.echo, err=True))
     for space, option in decided_spaces(setup).items():
         print(
             f'spaces: {space} is searched for nothing, since "{option}" of the configuration '

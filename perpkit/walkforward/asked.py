@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,9 +91,10 @@ class Asked:
     min_trades: int = 10
     seed: int = 1
 
-    def setup(self) -> Setup:
+    def setup(self, say: Callable[[str], None] = lambda _: None) -> Setup:
         """Returns what a worker needs.
 
+        :param say: called with a line before all stored data is read, which can take minutes
         :raises FreqtradeException: where Freqtrade refuses the configuration or the strategy
         :raises ValueError: naming what is missing
         """
@@ -110,10 +111,12 @@ class Asked:
         path = config.get("strategy_path")  # of the option, or of a configuration file
         strategy_path = Path(path).resolve() if path else None
         self._check_candles(config, pairs, windows)
-        files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
         if self.epochs:
-            files |= digests(self._loss_source(config))
             self._check_spaces(strategy)
+        loss = self._loss_source(config) if self.epochs else {}
+        say(f"Reading all files in {datadir}, to which the run is bound ...")
+        files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
+        files |= digests(loss)
         request = Request(
             strategy=strategy.get_strategy_name(),
             timeframe=config["timeframe"],

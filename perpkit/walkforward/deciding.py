@@ -19,7 +19,14 @@ from perpkit.files.class_files import class_files
 from perpkit.files.errors import FileError
 from perpkit.files.feather import frame_of
 from perpkit.market.times import dated
-from perpkit.walkforward.shipping import digest, digest_of_all, digest_of_file, digests, files_below
+from perpkit.walkforward.shipping import (
+    digest,
+    digest_of_all,
+    digest_of_file,
+    digests,
+    every_file,
+    files_below,
+)
 
 _PLUGINS = ("protections", "pairlists", "freqaimodels")
 # Freqtrade writes it as it connects to some exchanges, with the time in it.
@@ -52,8 +59,8 @@ def deciding_files(
     found: dict[str, str] = {}
     for name, path in named:  # two folders may have the same name
         found[name] = found.get(name, "") + digest_of_file(path)
-    for path in sorted(datadir.rglob("*")):
-        if not path.is_file() or path.name.startswith(".") or path.match(_TIERS):
+    for path in every_file(datadir):
+        if path.name.startswith(".") or path.match(_TIERS):
             continue
         if of_it := _digest_until(path, end):
             found[path.relative_to(datadir).as_posix()] = of_it

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from perpkit.files.whole_file import put
@@ -27,11 +27,29 @@ def files_below(folder: Path, names: Iterable[str] = ("",)) -> dict[str, bytes]:
     """
     found = {}
     for name in names:
-        for path in sorted((folder / name).rglob("*")):
-            relative = path.relative_to(folder)
-            if path.is_file() and not _NOT_SHIPPED.intersection(relative.parts):
-                found[relative.as_posix()] = path.read_bytes()
+        for path in every_file(folder / name):
+            found[path.relative_to(folder).as_posix()] = path.read_bytes()
     return found
+
+
+def every_file(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yields the files below a folder, and below the folders that links in it lead to, as Freqtrade
+    reads them; of one that does not exist or cannot be read none.
+
+    :param above: real places of the folders that this one is in, which a link may lead back to
+    """
+    here = folder.resolve()
+    try:
+        entries = [] if here in above else sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name in _NOT_SHIPPED:
+            continue
+        if entry.is_dir():
+            yield from every_file(entry, above | {here})
+        elif entry.is_file():
+            yield entry
 
 
 def digest(content: bytes) -> str:

@@ -257,6 +257,37 @@ def read_by(userdir):
     return deciding.deciding_files(strategy, userdir, None, userdir / "data/binance", end)
 
 
+@pytest.mark.parametrize("linked", ["futures", "futures/BTC_USDT_USDT-1h-futures.feather"])
+def test_what_a_link_leads_to_counts(userdir, tmp_path, linked):
+    """Freqtrade reads candles of a linked folder, such as of a larger disk, too."""
+    path = userdir / "data/binance" / linked
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    before = read_by(userdir)
+    candles = "futures/BTC_USDT_USDT-1h-futures.feather"
+    assert candles in before
+    rewritten(userdir / "data/binance" / candles, raised("2023-01-20"))
+    assert {name for name, of in read_by(userdir).items() if of != before[name]} == {candles}
+
+
+def test_it_is_said_before_all_data_is_read(userdir, monkeypatch):
+    done, digested = [], deciding.digest_of_file
+    monkeypatch.setattr(
+        deciding, "digest_of_file", lambda path: done.append(path) or digested(path)
+    )
+    asked(userdir).setup(done.append)
+    datadir = userdir / "data/binance"
+    assert done[0] == f"Reading all files in {datadir}, to which the run is bound ..."
+    assert PLAIN.name in {path.name for path in done[1:]}
+
+
+def test_nothing_is_read_for_a_request_that_is_refused(userdir):
+    said = []
+    with pytest.raises(ValueError, match="spaces must be of"):
+        asked(userdir, epochs=3, spaces=("nonsense",)).setup(said.append)
+    assert said == []
+
+
 def test_a_bot_that_writes_meanwhile_is_no_other_request(userdir):
     """Which also begins files, and Freqtrade the one of the tiers of some exchanges."""
     datadir = userdir / "data/binance"

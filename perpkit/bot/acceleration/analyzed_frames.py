@@ -134,10 +134,10 @@ def _install(replacements: Replacements) -> None:
         _cuts.forget()  # or they would keep the frames of the last epoch of hyperopt
         clear(self)
 
-    replacements.put(DataProvider, "get_analyzed_dataframe", get_analyzed_dataframe)
-    replacements.put(DataProvider, "clear_cache", clear_cache)
+    replacements.put(DataProvider, "get_analyzed_dataframe", get_analyzed_dataframe, stock)
+    replacements.put(DataProvider, "clear_cache", clear_cache, clear)
     kind = managers.BlockManager
-    replacements.put(kind, "fast_xs", with_tables(kind.fast_xs))
+    replacements.put(kind, "fast_xs", with_tables(kind.fast_xs), kind.fast_xs)
 
 
 FRAMES = Part(

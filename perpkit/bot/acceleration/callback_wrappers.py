@@ -20,7 +20,7 @@ remembered_wrapper = remembered(_stock_wrapper, _REMEMBERED)
 
 def _install(replacements: Replacements) -> None:
     for module in (interface, backtesting):
-        replacements.put(module, "strategy_safe_wrapper", remembered_wrapper)
+        replacements.put(module, "strategy_safe_wrapper", remembered_wrapper, _stock_wrapper)
 
 
 CALLBACKS = Part(

@@ -87,6 +87,8 @@ def check_trade_exit(
 
 def _stays(strategy: IStrategy, trade: LocalTrade, row: tuple[Any, ...]) -> bool:
     """Whether it is certain that a candle changes nothing of a trade, and that there is no exit."""
+    if not CANDLES.is_on:  # a patch that wraps `check_trade_exit` calls it all the same
+        return False
     short, low, high = trade.is_short, row[LOW_IDX], row[HIGH_IDX]
     signals = (SHORT_IDX, ESHORT_IDX) if short else (LONG_IDX, ELONG_IDX)
     if (row[signals[1]] and not row[signals[0]]) or not (low and high) or not trade.stop_loss:
@@ -135,8 +137,8 @@ _NAMES = frozenset(_DECIDING)
 
 
 def _install(replacements: Replacements) -> None:
-    replacements.put(Backtesting, "backtest_loop", backtest_loop)
-    replacements.put(Backtesting, "_check_trade_exit", check_trade_exit)
+    replacements.put(Backtesting, "backtest_loop", backtest_loop, _stock_loop)
+    replacements.put(Backtesting, "_check_trade_exit", check_trade_exit, _stock_check)
 
 
 _RUN = "freqtrade.optimize.backtesting:Backtesting."

@@ -87,7 +87,7 @@ def _wrapped(*args: Any, **kwargs: Any) -> Any:
 
 
 def _install(replacements: Replacements) -> None:
-    replacements.put(Backtesting, "time_pair_generator", time_pair_generator)
+    replacements.put(Backtesting, "time_pair_generator", time_pair_generator, _stock_generator)
 
 
 _RUN = "freqtrade.optimize.backtesting:Backtesting."

@@ -97,7 +97,7 @@ def _install(replacements: Replacements) -> None:
         )
         return found
 
-    replacements.put(LocalTrade, "get_trades_proxy", staticmethod(get_trades_proxy))
+    replacements.put(LocalTrade, "get_trades_proxy", staticmethod(get_trades_proxy), stock)
 
 
 CLOSED_TRADES = Part(

@@ -72,7 +72,7 @@ def _install(replacements: Replacements) -> None:
                 return None
         return stock(self, date_now, starting_balance)
 
-    replacements.put(MaxDrawdown, "_max_drawdown", max_drawdown)
+    replacements.put(MaxDrawdown, "_max_drawdown", max_drawdown, stock)
 
 
 DRAWDOWNS = Part(

@@ -125,7 +125,7 @@ def _rates(testing: Backtesting, pair: str) -> Rates | None:
 
 
 def _install(replacements: Replacements) -> None:
-    replacements.put(Backtesting, "_run_funding_fees", run_funding_fees)
+    replacements.put(Backtesting, "_run_funding_fees", run_funding_fees, _stock_run)
 
 
 FUNDING = Part(

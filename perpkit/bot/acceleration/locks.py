@@ -36,8 +36,8 @@ def _install(replacements: Replacements) -> None:
             index.forget()
             return stock(pair, now, side)
 
-    replacements.put(PairLocks, "get_pair_locks", staticmethod(get_pair_locks))
-    replacements.put(PairLock, "__setattr__", _set)
+    replacements.put(PairLocks, "get_pair_locks", staticmethod(get_pair_locks), stock)
+    replacements.put(PairLock, "__setattr__", _set, object.__setattr__)
 
 
 LOCKS = Part(

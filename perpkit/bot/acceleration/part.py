@@ -79,14 +79,25 @@ def digest(function: Any) -> str:
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
+class PatchedError(Exception):
+    """Something else than Freqtrade's own function stands where a part replaces that."""
+
+
 class Replacements:
     """Attributes that are replaced, and what they were."""
 
     def __init__(self) -> None:
         self._put: list[tuple[Any, str, Any, Any]] = []
 
-    def put(self, owner: Any, name: str, value: Any) -> None:
-        """:param owner: a class or a module"""
+    def put(self, owner: Any, name: str, value: Any, stock: Any) -> None:
+        """
+        :param owner: a class or a module
+        :param stock: what `value` takes the place of
+        :raises PatchedError: if something else stands there, which no seam need show: a module can
+            have another name for a function
+        """
+        if getattr(owner, name) is not stock:
+            raise PatchedError(f"{owner.__name__.rpartition('.')[2]}.{name} is not what it was")
         self._put.append((owner, name, vars(owner).get(name, _ABSENT), value))
         setattr(owner, name, value)
 
@@ -143,14 +154,13 @@ class Part:
             self._install(self._replacements)
         except Exception as error:  # Freqtrade runs without the part
             self._replacements.undo()
-            return repr(error)
+            return str(error) if isinstance(error, PatchedError) else repr(error)
         self.is_on = True
-        self.remember()
         return None
 
     def remember(self) -> None:
-        """Remembers the functions that it relies on, after all parts are switched on: what one of
-        them replaces may be a seam of another."""
+        """Remembers the functions that it relies on, for `is_patched`; to be called once all parts
+        are switched on, since what one of them replaces may be a seam of another."""
         self._known = self._seen() if self.is_on else []
 
     def is_patched(self) -> bool:

@@ -34,9 +34,9 @@ def part(name: str) -> Part:
     return found
 
 
-def imported() -> dict[str, Part]:
-    """The parts by name that this process has imported, in their order."""
-    return {name: part(name) for name, where in PARTS.items() if _module(where) in sys.modules}
+def imported() -> list[Part]:
+    """The parts that this process has imported, in their order."""
+    return [part(name) for name, where in PARTS.items() if _module(where) in sys.modules]
 
 
 def _module(where: str) -> str:

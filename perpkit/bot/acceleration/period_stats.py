@@ -36,7 +36,9 @@ def stats_for_period(data: DataFrame) -> dict[str, Any]:
 
 
 def _install(replacements: Replacements) -> None:
-    replacements.put(optimize_reports, "_calculate_stats_for_period", stats_for_period)
+    replacements.put(
+        optimize_reports, "_calculate_stats_for_period", stats_for_period, _stock_stats
+    )
 
 
 _REPORTS = "freqtrade.optimize.optimize_reports.optimize_reports:"

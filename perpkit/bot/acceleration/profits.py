@@ -20,7 +20,9 @@ from perpkit.bot.acceleration.remembered import remembered
 _FUTURES = TradingMode.FUTURES
 _stock_open_value = LocalTrade._calc_open_trade_value
 _stock_close_value = LocalTrade.calc_close_trade_value
+_stock_ratio = LocalTrade.calc_profit_ratio
 _stock_precise = FtPrecise.__init__
+_stock_float = Precise.__float__
 _stock_price = exchange_utils.price_to_precision
 _stock_amount = exchange_utils.amount_to_contract_precision
 _REMEMBERED = 1024
@@ -101,14 +103,14 @@ remembered_price = remembered(price_to_precision, _REMEMBERED)
 
 
 def _install(replacements: Replacements) -> None:
-    replacements.put(LocalTrade, "_calc_open_trade_value", open_value)
-    replacements.put(LocalTrade, "calc_close_trade_value", close_value)
-    replacements.put(LocalTrade, "calc_profit_ratio", profit_ratio)
-    replacements.put(FtPrecise, "__init__", precise)
-    replacements.put(Precise, "__float__", precise_as_float)
+    replacements.put(LocalTrade, "_calc_open_trade_value", open_value, _stock_open_value)
+    replacements.put(LocalTrade, "calc_close_trade_value", close_value, _stock_close_value)
+    replacements.put(LocalTrade, "calc_profit_ratio", profit_ratio, _stock_ratio)
+    replacements.put(FtPrecise, "__init__", precise, _stock_precise)
+    replacements.put(Precise, "__float__", precise_as_float, _stock_float)
     for module in (trade_model, backtesting):
-        replacements.put(module, "price_to_precision", remembered_price)
-        replacements.put(module, "amount_to_contract_precision", remembered_amount)
+        replacements.put(module, "price_to_precision", remembered_price, _stock_price)
+        replacements.put(module, "amount_to_contract_precision", remembered_amount, _stock_amount)
 
 
 def _forget() -> None:

@@ -33,11 +33,11 @@ def follow(config: Mapping[str, Any], *, say: bool = False) -> None:
         if say:
             _say(logging.INFO, f"Acceleration is off: {why}.")
         return
-    if any(part.is_patched() for part in parts.imported().values()):
+    if any(part.is_patched() for part in parts.imported()):
         switch_off()  # and looks at all of them again
         say = True
     off = {name: why for name in parts.PARTS if (why := _switched_on(name))}
-    for part in parts.imported().values():
+    for part in parts.imported():
         part.remember()
     if say:
         on = ", ".join(name for name in parts.PARTS if name not in off)
@@ -75,7 +75,7 @@ def never_again() -> None:
 
 def switch_off() -> None:
     """Leaves everything as Freqtrade has it."""
-    for part in reversed(parts.imported().values()):
+    for part in reversed(parts.imported()):
         part.switch_off()
 
 

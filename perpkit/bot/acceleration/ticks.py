@@ -61,8 +61,8 @@ def pair_precision(
 
 
 def _install(replacements: Replacements) -> None:
-    replacements.put(backtesting, "get_tick_size_over_time", tick_sizes)
-    replacements.put(Backtesting, "get_pair_precision", pair_precision)
+    replacements.put(backtesting, "get_tick_size_over_time", tick_sizes, _stock_ticks)
+    replacements.put(Backtesting, "get_pair_precision", pair_precision, _stock_precision)
 
 
 TICKS = Part(

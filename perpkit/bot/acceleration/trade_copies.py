@@ -86,7 +86,7 @@ _ORDERS: Any = manager_of_class(Order)
 
 def _install(replacements: Replacements) -> None:
     # The wrapper of callbacks deep-copies the trade, and nothing else.
-    replacements.put(strategy_wrapper, "deepcopy", copied)
+    replacements.put(strategy_wrapper, "deepcopy", copied, deepcopy)
 
 
 COPIES = Part(

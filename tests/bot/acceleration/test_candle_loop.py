@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 
 from perpkit.bot.acceleration import candle_loop
 from perpkit.bot.acceleration.stays import STAYS, is_below
+from tests.bot.acceleration.conftest import on
 from tests.cases import cases
 from tests.factories import START
 
 STOCK = Backtesting._check_trade_exit
+
+
+@pytest.fixture(autouse=True)
+def part_is_on():
+    with on(candle_loop.CANDLES):
+        yield
 
 
 class Plain(IStrategy):
@@ -201,6 +208,15 @@ def test_when_a_trade_certainly_stays(trade, strategy, candle, stays):
     plain = Plain({"runmode": RunMode.BACKTEST})
     vars(plain).update({"minimal_roi": {0: 0.1}} | strategy)
     assert candle_loop._stays(plain, held(**trade), row(**candle)) is stays
+
+
+def test_where_the_part_is_off_freqtrade_decides():
+    """A patch that was laid around `check_trade_exit` goes on calling it."""
+    plain = Plain({"runmode": RunMode.BACKTEST})
+    plain.minimal_roi = {0: 0.1}
+    assert candle_loop._stays(plain, held(), row())
+    candle_loop.CANDLES.switch_off()
+    assert not candle_loop._stays(plain, held(), row())
 
 
 def row(*, enter=0, exit_=0, low=95.0, high=105.0):

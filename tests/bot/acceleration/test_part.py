@@ -49,11 +49,14 @@ def seam(module):
 
 
 def faster(module):
+    trade, live = module.Trade, module.Live
+    stock, value, fee, profit_of_live = trade.profit, trade.value, trade.fee, live.profit
+
     def install(replacements: Replacements) -> None:
-        replacements.put(module.Trade, "profit", lambda _: 10)
-        replacements.put(module.Trade, "value", property(lambda _: 20))
-        replacements.put(module.Trade, "fee", staticmethod(lambda: 30))
-        replacements.put(module.Live, "profit", lambda _: 40)
+        replacements.put(live, "profit", lambda _: 40, profit_of_live)
+        replacements.put(trade, "profit", lambda _: 10, stock)
+        replacements.put(trade, "value", property(lambda _: 20), value)
+        replacements.put(trade, "fee", staticmethod(lambda: 30), fee)
 
     return install
 
@@ -130,6 +133,7 @@ def test_what_a_part_itself_replaces_is_no_patch(module, seam):
     part = Part([seam], faster(module))
     assert not part.is_patched()
     part.switch_on()
+    part.remember()
     assert not part.is_patched()
     part.switch_off()
     assert not part.is_patched()
@@ -141,6 +145,7 @@ def test_a_patch_over_what_a_part_has_replaced_is_seen_and_stays(module, seam, k
     expected = {each: dict(vars(getattr(module, each))) for each in ("Trade", "Live")}
     part = Part([seam], faster(module))
     part.switch_on()
+    part.remember()
     replaced = name in vars(getattr(module, kind))
     mine = expected[kind][name] = lambda _: 100
     setattr(getattr(module, kind), name, mine)
@@ -149,9 +154,29 @@ def test_a_patch_over_what_a_part_has_replaced_is_seen_and_stays(module, seam, k
     assert {each: dict(vars(getattr(module, each))) for each in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("Trade", "value"), ("Trade", "fee"), ("Live", "profit")],  # which are no seams
+)
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_patch_in_the_place_of_a_function_leaves_its_part_off(module, seam, kind, name, earlier):
+    expected = {each: dict(vars(getattr(module, each))) for each in ("Trade", "Live")}
+    part = Part([seam], faster(module))
+    if not earlier:
+        part.switch_on()
+    mine = expected[kind][name] = lambda _: 100
+    setattr(getattr(module, kind), name, mine)
+    part.switch_off()
+    assert part.switch_on() == f"{kind}.{name} is not what it was"
+    assert not part.is_on
+    assert {each: dict(vars(getattr(module, each))) for each in expected} == expected
+
+
 def test_a_patch_of_what_a_part_relies_on_is_seen(module, seam, monkeypatch):
-    part = Part([seam], lambda replacements: replacements.put(module.Trade, "fee", lambda: 30))
+    trade = module.Trade
+    part = Part([seam], lambda replacements: replacements.put(trade, "fee", lambda: 30, trade.fee))
     part.switch_on()
+    part.remember()
     monkeypatch.setattr(module.Trade, "profit", lambda _: 5)
     assert part.is_patched()
     part.remember()

@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 
 import pytest
+from freqtrade.optimize import backtesting
+from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.persistence import trade_model
+from freqtrade.persistence.pairlock import PairLock
+from freqtrade.strategy import interface, strategy_wrapper
 from freqtrade.strategy.interface import IStrategy
 
-from perpkit.bot.acceleration import switch
-from perpkit.bot.acceleration.parts import PARTS, imported
+from perpkit.bot.acceleration import parts, switch
+from perpkit.bot.acceleration.parts import PARTS
 from tests.bench.backtests import backtest, write_candles
 
 # Freqtrade imports it after a backtest was prepared, and the acceleration switched on.
@@ -35,23 +40,88 @@ class Patching(PlainTrend):
 """
 
 
-@pytest.mark.parametrize("decorator", ["", "@wraps(stock)"], ids=["plain", "wrapping"])
+# What it wraps is what a part has put there.
+AROUND = (
+    PATCHING.format(decorator="")
+    + """
+
+from freqtrade.optimize.backtesting import Backtesting
+
+checked = Backtesting._check_trade_exit
+
+
+def check(self, trade, row, current_time):
+    return checked(self, trade, row, current_time)
+
+
+Backtesting._check_trade_exit = check
+"""
+)
+# A name of a module, of which no seam is.
+ROUNDING = """
+from freqtrade.optimize import backtesting
+from tests.bench.strategies.PlainTrend import PlainTrend
+
+
+def mine(price, *args, **kwargs):
+    return float(round(price))
+
+
+backtesting.price_to_precision = mine
+
+
+class Patching(PlainTrend):
+    pass
+"""
+ROI = (IStrategy, "min_roi_reached")
+
+
+@pytest.mark.parametrize(
+    ("source", "patched", "part", "first"),
+    [
+        (PATCHING.format(decorator=""), [ROI], "candles", "IStrategy.min_roi_reached"),
+        (PATCHING.format(decorator="@wraps(stock)"), [ROI], "candles", "IStrategy.min_roi_reached"),
+        (
+            AROUND,
+            [ROI, (Backtesting, "_check_trade_exit")],
+            "candles",
+            "Backtesting._check_trade_exit",
+        ),
+        (
+            ROUNDING,
+            [(backtesting, "price_to_precision")],
+            "profits",
+            "backtesting.price_to_precision",
+        ),
+    ],
+    ids=["plain", "wrapping", "around ours", "no seam"],
+)
 def test_a_patch_of_the_strategys_file_decides_as_in_freqtrade(
-    decorator, default_futures_config, offline_markets, tmp_path, monkeypatch, caplog
+    source,
+    patched,
+    part,
+    first,
+    default_futures_config,
+    offline_markets,
+    tmp_path,
+    monkeypatch,
+    caplog,
 ):
     caplog.set_level(logging.INFO, switch.__name__)
     write_candles(default_futures_config["datadir"], rows=400)
     folder = tmp_path / "strategies"
     folder.mkdir()
-    (folder / "Patching.py").write_text(PATCHING.format(decorator=decorator))
+    (folder / "Patching.py").write_text(source)
 
     def run(**options):
         with monkeypatch.context() as patch:
-            patch.setattr(IStrategy, "min_roi_reached", IStrategy.min_roi_reached)
+            for owner, name in patched:
+                patch.setattr(owner, name, getattr(owner, name))
             found = backtest(
                 default_futures_config, "Patching", strategy_path=str(folder), **options
             )
-            assert IStrategy.min_roi_reached.__globals__["PlainTrend"]  # the patch has stayed
+            for owner, name in patched:
+                assert getattr(owner, name).__globals__["PlainTrend"]  # the patch has stayed
         return found.trades
 
     stock = run(perpkit={"acceleration": False})
@@ -59,10 +129,16 @@ def test_a_patch_of_the_strategys_file_decides_as_in_freqtrade(
     ours = run()
     assert len(stock) > 20
     assert ours == stock
-    first, second = caplog.messages
-    assert first == f"Acceleration is on: {', '.join(PARTS)}."
-    assert second.startswith("Acceleration is on: funding, profits, tick sizes, rows, callbacks, ")
-    assert "; candles is off, because IStrategy.min_roi_reached is not what it was" in second
+    before, after = caplog.messages
+    assert before == f"Acceleration is on: {', '.join(PARTS)}."
+    others = ", ".join(name for name in PARTS if name != part)
+    assert after.startswith(
+        f"Acceleration is on: {others}; {part} is off, because {first} is not what it was"
+    )
+
+
+def off():
+    return [name for name in PARTS if not parts.part(name).is_on]
 
 
 def test_what_was_patched_is_on_again_once_the_patch_is_gone(monkeypatch):
@@ -70,6 +146,35 @@ def test_what_was_patched_is_on_again_once_the_patch_is_gone(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(IStrategy, "min_roi_reached", lambda *_: False)
         switch.follow({})
-        assert [name for name, part in imported().items() if not part.is_on] == ["candles"]
+        assert off() == ["candles"]
     switch.follow({})
-    assert all(part.is_on for part in imported().values())
+    assert off() == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "part"),
+    [
+        (backtesting, "price_to_precision", "profits"),
+        (backtesting, "amount_to_contract_precision", "profits"),
+        (trade_model, "price_to_precision", "profits"),
+        (trade_model, "amount_to_contract_precision", "profits"),
+        (backtesting, "strategy_safe_wrapper", "callbacks"),
+        (interface, "strategy_safe_wrapper", "callbacks"),
+        (strategy_wrapper, "deepcopy", "copies of trades"),
+        (PairLock, "__setattr__", "locks"),
+    ],
+    ids=lambda each: each.__name__.rpartition(".")[2] if hasattr(each, "__name__") else each,
+)
+@pytest.mark.parametrize("earlier", [True, False], ids=["before", "after"])
+def test_a_patch_of_a_name_that_is_no_seam_stays(owner, name, part, earlier, monkeypatch):
+    monkeypatch.setattr(owner, name, getattr(owner, name))  # which comes back afterwards
+    if not earlier:
+        switch.follow({})
+    monkeypatch.setattr(owner, name, mine := lambda *_: None)
+    for _ in range(2):
+        switch.follow({})
+        assert vars(owner)[name] is mine
+        assert off() == [part]
+    monkeypatch.undo()
+    switch.follow({})
+    assert off() == []

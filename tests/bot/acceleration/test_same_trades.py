@@ -8,7 +8,7 @@ from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import LocalTrade, Order
 
 from perpkit.bot.acceleration import switch
-from perpkit.bot.acceleration.parts import PARTS, imported
+from perpkit.bot.acceleration.parts import PARTS, imported, part
 from tests.bench.backtests import backtest, write_candles
 from tests.cases import SLOW
 
@@ -67,7 +67,7 @@ def test_every_trade_is_the_same(config, strategy, changed):
     changed = dict(changed)
     own = changed.pop("perpkit", {})
     stock = backtest(config, strategy, perpkit={**own, "acceleration": False}, **changed)
-    assert not any(part.is_on for part in imported().values())
+    assert not any(part.is_on for part in imported())
     ours = backtest(config, strategy, perpkit=own, **changed)
     assert len(stock.trades) > 20
     assert ours.trades == stock.trades
@@ -81,8 +81,8 @@ def test_every_trade_is_the_same(config, strategy, changed):
 def test_a_run_without_it_is_freqtrades_own(config):
     before = {kind: dict(vars(kind)) for kind in (LocalTrade, Order, Backtesting)}
     switch.follow(config | {"runmode": RunMode.BACKTEST})
-    assert {name: part.is_on for name, part in imported().items()} == dict.fromkeys(PARTS, True)
+    assert {name: part(name).is_on for name in PARTS} == dict.fromkeys(PARTS, True)
     assert {kind: dict(vars(kind)) for kind in before} != before
     backtest(config, "PlainTrend", perpkit={"acceleration": False})
-    assert {name: part.is_on for name, part in imported().items()} == dict.fromkeys(PARTS, False)
+    assert {name: part(name).is_on for name in PARTS} == dict.fromkeys(PARTS, False)
     assert {kind: dict(vars(kind)) for kind in before} == before

@@ -22,7 +22,7 @@ class Accelerated:
 
 
 def install(replacements):
-    replacements.put(Accelerated, "profit", 2)
+    replacements.put(Accelerated, "profit", 2, 1)
 
 
 def fail(replacements):
