@@ -64,9 +64,9 @@ def test_a_trade_asks_for_what_there_is_to_ask():
 
 @pytest.mark.parametrize(
     ("way", "error"),
-    # In every way one after the other, every second in `make test`; `make soak` plays all in all.
+    # In every way one after the other, every third in `make test`; `make soak` plays all in all.
     [
-        pytest.param(WAYS[i % len(WAYS)], error, marks=SLOW if i % 2 else ())
+        pytest.param(WAYS[i % len(WAYS)], error, marks=SLOW if i % 3 else ())
         for i, error in enumerate(branches())
     ],
     ids=names(branches()),
@@ -150,9 +150,18 @@ def test_every_callback_of_a_running_bot_has_a_safe_answer():
     assert called <= OLD
 
 
+# Of each kind of answer, and what has a say in a stop or in an exit: `make soak` has the others.
+IN_EACH_RUN = {
+    "adjust_trade_position", "analyze_ticker", "bot_loop_start", "check_exit_timeout",
+    "confirm_trade_entry", "confirm_trade_exit", "custom_exit", "custom_stake_amount",
+    "custom_stoploss", "leverage", "order_filled", "should_exit",
+}  # fmt: skip
+
+
 def of_a_subclass():
     for name in sorted((SAFE_ANSWERS.keys() | set(ANALYSIS)) - STARTS - UNASKED):
-        yield pytest.param(name, "a subclass", id=f"{name}-subclass")
+        marks = () if name in IN_EACH_RUN else SLOW
+        yield pytest.param(name, "a subclass", id=f"{name}-subclass", marks=marks)
 
 
 def of_ours():
