@@ -29,6 +29,8 @@ BIN = $(VENV)/bin
 PIP = -m pip --disable-pip-version-check --quiet install
 # A module stays in one process, for what its tests share.
 PYTEST = -m pytest -n $(WORKERS) --dist loadscope
+# Hundreds of processes are started, each of which would compile all modules.
+test contract soak: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: setup test lint contract compat release-check clients nautilus fuzz prometheus postgres \
 	endurance test-ai soak mutants bench demo demo-ai clean

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +29,15 @@ settings.register_profile("perpkit", deadline=None, derandomize=True, max_exampl
 settings.load_profile("perpkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Bots write their files in every cycle, and no disk has to wait for each; a run writes below 2 GB.
+_MEMORY, _ENOUGH = Path("/dev/shm"), 4 * 2**30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders are in memory where there is room, unless one says where they are."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,6 @@ BY_A_READER: Mapping[str, str] = {
     "perpkit report LAST.zip --with THE_ONE_BEFORE.zip": ".html",
     "perpkit equity backtest-result-….zip --json": '"equity"',
     "perpkit compare LAST.zip THE_ONE_BEFORE.zip": "Sharpe ratio",
-    "perpkit stress LAST.zip": "blocks of days",
     "perpkit stress LAST.zip --model spread,floor_bps=2+square_root,impact=0.3 "
     "--model latency,ms=2000": "a side",
     "perpkit new protection WideHours": "WideHours.py",
@@ -48,6 +47,7 @@ LONGER: Mapping[str, str] = {
     "freqtrade backtesting --config config.json --enable-protections": "STRATEGY SUMMARY",
     "freqtrade backtesting -c config.json --enable-protections": "STRATEGY SUMMARY",
     "perpkit report user_data/backtest_results/backtest-result-….zip": ".html",
+    "perpkit stress LAST.zip": "blocks of days",
     "freqtrade hyperopt -c config.json --strategy RsiSmaSwing --spaces buy sell protection "
     "--hyperopt-loss SharpeHyperOptLossDaily --enable-protections": "Best result",
     "freqtrade hyperopt -c config.json --strategy RsiSmaSwing --spaces buy sell "

@@ -104,7 +104,7 @@ def test_a_breaker_locks_though_no_trade_closes(mode):
         assert bot.trades()[0].nr_of_successful_entries > before
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [pytest.param("dry_run", marks=SLOW), "live"])
 def test_a_forced_entry_is_refused_while_entries_are_blocked(mode):
     with attached(mode, CRASH) as (bot, _):
         bot.bot.config["force_entry_enable"] = True

@@ -396,7 +396,7 @@ def test_what_another_bot_had_placed_before_the_adoption_is_taken_over(bots):
 # Both modes
 
 
-@pytest.mark.parametrize("open_", [False, True])
+@pytest.mark.parametrize("open_", [pytest.param(False, marks=SLOW), True])
 def test_a_dry_run_database_in_live(bots, open_):
     dry = {"dry_run": True, "dry_run_wallet": 10_000}
     with bots.start("one", START, **dry) as bot:
@@ -424,7 +424,7 @@ def test_a_dry_run_database_in_live(bots, open_):
         assert all(o.executed == 0 for o in bots.venue.account.orders.values())
 
 
-@pytest.mark.parametrize("open_", [False, True])
+@pytest.mark.parametrize("open_", [pytest.param(False, marks=SLOW), True])
 def test_a_live_database_in_dry_run(bots, open_):
     with bots.start("one", START) as bot:
         bot.bot.strategy.side = "long"

@@ -68,7 +68,7 @@ def test_a_stop_that_is_missing_is_placed_again_within_a_minute(state, step):
         assert differences(bot.trades(), venue) == []
 
 
-@pytest.mark.parametrize("state", [State.RUNNING, State.STOPPED])
+@pytest.mark.parametrize("state", [State.RUNNING, pytest.param(State.STOPPED, marks=SLOW)])
 def test_a_stop_out_is_booked_after_a_kill_before_its_trade_was_closed(start_bot, venue, state):
     """The database has the order by then, and that it has filled."""
 

@@ -129,7 +129,9 @@ def wants_to_enter(host, bot) -> bool:
     ("ends", "words"),
     [
         (("killed", "error", "error"), "the last one with Crash: no field 'price'"),
-        (("error", "error", "killed"), "the last one killed, or by a power cut"),
+        pytest.param(
+            ("error", "error", "killed"), "the last one killed, or by a power cut", marks=SLOW
+        ),
     ],
 )
 def test_after_three_crashes_nothing_is_entered_until_unlock(host, ends, words):

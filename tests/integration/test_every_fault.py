@@ -150,9 +150,18 @@ def test_every_callback_of_a_running_bot_has_a_safe_answer():
     assert called <= OLD
 
 
+# Of each kind of answer, and what has a say in a stop or in an exit: `make soak` has the others.
+IN_EACH_RUN = {
+    "adjust_trade_position", "analyze_ticker", "bot_loop_start", "check_exit_timeout",
+    "confirm_trade_entry", "confirm_trade_exit", "custom_exit", "custom_stake_amount",
+    "custom_stoploss", "leverage", "order_filled", "should_exit",
+}  # fmt: skip
+
+
 def of_a_subclass():
     for name in sorted((SAFE_ANSWERS.keys() | set(ANALYSIS)) - STARTS - UNASKED):
-        yield pytest.param(name, "a subclass", id=f"{name}-subclass")
+        marks = () if name in IN_EACH_RUN else SLOW
+        yield pytest.param(name, "a subclass", id=f"{name}-subclass", marks=marks)
 
 
 def of_ours():

@@ -45,7 +45,7 @@ def hold(bot, within=2 * MINUTE) -> Trade:
 @pytest.mark.parametrize(
     ("mode", "option"),
     [
-        ("dry_run", {"use_exit_signal": False}),
+        pytest.param("dry_run", {"use_exit_signal": False}, marks=SLOW),
         ("live", {"exit_profit_only": True}),
         pytest.param("live", {"use_exit_signal": False}, marks=SLOW),
         pytest.param("dry_run", {"exit_profit_only": True}, marks=SLOW),

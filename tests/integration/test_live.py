@@ -50,7 +50,9 @@ def test_in_and_out(side):
         assert venue.exchange.checker.breaches == []
 
 
-@pytest.mark.parametrize(("side", "to"), [("long", 48_500.0), ("short", 51_500.0)])
+@pytest.mark.parametrize(
+    ("side", "to"), [("long", 48_500.0), pytest.param("short", 51_500.0, marks=SLOW)]
+)
 def test_the_stop_at_the_exchange_triggers(side, to):
     market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (8, to)])
     with live_bench("Steered", market, START) as (bot, venue):

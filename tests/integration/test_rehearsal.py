@@ -140,7 +140,9 @@ def test_keys_of_the_environment_are_refused_before_the_first_request(
     ("settings", "named"),
     [
         ({"key": "0123456789abcdef", "secret": "fedcba9876543210"}, "key, secret"),
-        ({"ccxt_config": {"options": {"sandboxMode": True}}}, "options.sandboxMode"),
+        pytest.param(
+            {"ccxt_config": {"options": {"sandboxMode": True}}}, "options.sandboxMode", marks=SLOW
+        ),
         ({"ccxt_config": {"urls": {"api": {"sapi": "https://api.binance.com/sapi"}}}}, "sapi"),
     ],
 )

@@ -33,7 +33,7 @@ NAMED = {"CrossPairRank": {"ranking": {"pairs": list(MODELS), "min_pairs": len(M
 
 
 # Minutes for all: `make soak` has the others.
-IN_EACH_RUN = {"RsiSmaSwing", "FundingTide", "TrendFollowing", "Confluence"}
+IN_EACH_RUN = {"RsiSmaSwing", "TrendFollowing", "Confluence"}
 
 
 @pytest.fixture(

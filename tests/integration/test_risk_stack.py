@@ -14,6 +14,7 @@ from perpkit.bot.strategy import PerpStrategy
 from perpkit.signals.confidence import score_of
 from perpkit.venue.overlay import overlay
 from tests.bench.planted import ACCOUNTS
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot, fills
 
@@ -176,7 +177,9 @@ def test_the_configuration_changes_it(run):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"levrage": {}}, '"perpkit" has no parameter "levrage". Allowed: '),
+        pytest.param(
+            {"levrage": {}}, '"perpkit" has no parameter "levrage". Allowed: ', marks=SLOW
+        ),
         ({"stop": {"distanse": 0.1}}, '"perpkit.stop" has no parameter "distanse". Allowed: '),
         ({"stop": {"distance": 3}}, '"perpkit.stop": distance must be a number from 0.001 to 0.5'),
     ],

@@ -89,7 +89,7 @@ def until(condition, seconds: float = 120) -> None:
     ("strategy", "timerange", "test", "accelerated"),
     [
         ("RsiSmaSwing", "20250220-20250521", "45d", True),
-        ("Scribbler", "20250201-20250305", "16d", False),
+        pytest.param("Scribbler", "20250201-20250305", "16d", False, marks=SLOW),
     ],
 )
 def test_trades_are_those_of_one_command_line_each(bot, strategy, timerange, test, accelerated):

@@ -44,7 +44,7 @@ def attached(*protections, parts=True):
     return {"perpkit": {"attach": parts, "protections": list(protections)}}
 
 
-@pytest.mark.parametrize("strategy", PLAIN)
+@pytest.mark.parametrize("strategy", STUBBORN_FIRST)
 def test_without_an_acting_breaker_the_trades_are_the_same(config, strategy):
     plain = backtest(config, strategy)
     layered = backtest(config, strategy, **attached(FLASH))
