@@ -19,6 +19,7 @@ from perpkit.ops.verdict_shown import print_gate, print_verdict
 if TYPE_CHECKING:
     import pandas as pd
 
+    from perpkit.ops.stored_market import StoredMarket
     from perpkit.walkforward.record import Run
 
 _MOST_BYTES = 2**30
@@ -92,6 +93,7 @@ def _of_run(
     *,
     as_json: bool,
 ) -> None:
+    from perpkit.ops.stored_market import StoredMarket
     from perpkit.walkforward.run_directory import REQUEST, plain, read_run
     from perpkit.walkforward.verdict import verdict as judged
     from perpkit.walkforward.verdict_words import reservations, sentence
@@ -100,7 +102,8 @@ def _of_run(
         raise BadInputError(f"run_dir must be the directory of a walk-forward, got {directory}")
     run = read_run(directory)
     variants = ideas or tried(run, log)
-    hold = _holding(run, *market)
+    datadir, data_format, given = market
+    hold = holding_beside(run, StoredMarket(datadir, data_format, given=given))
     found = judged(run, ideas=variants, hold=hold, seed=seed)
     proposed, why = _defaults(run)
     said = [*reservations(found), *([why] if why else [])]
@@ -135,17 +138,16 @@ def tried(run: Run, log: Path | None) -> float:
     return variants_tried(read_log(log), run.request.strategy, since, until)
 
 
-def _holding(run: Run, datadir: Path, data_format: str, given: bool) -> pd.Series | None:
+def holding_beside(run: Run, market: StoredMarket) -> pd.Series | None:
+    """Returns the equity of holding the run's pairs; None without results or without candles."""
     import pandas as pd
 
     from perpkit.market.times import dates_of
-    from perpkit.ops.stored_market import StoredMarket
     from perpkit.research.holding import holding
     from perpkit.walkforward.stitching import stitched_equity
 
     if not run.results:
         return None
-    market = StoredMarket(datadir, data_format, given=given)
     found = [market.candles(pair, run.request.timeframe) for pair in run.request.pairs]
     times = dates_of(stitched_equity(run.results).index)
     try:

@@ -13,12 +13,18 @@ from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType
 from typer.testing import CliRunner
 
+from benchmarks.walked import HEAD, row
 from perpkit.cli import app
 from perpkit.market.times import dates_of
 from perpkit.research.research_log import NAME
 from perpkit.walkforward.as_results import as_results
 from perpkit.walkforward.record import Run
-from perpkit.walkforward.run_directory import content_of_result, write_request, write_result
+from perpkit.walkforward.run_directory import (
+    content_of_result,
+    read_run,
+    write_request,
+    write_result,
+)
 from perpkit.walkforward.stitching import stitched_equity
 from perpkit.walkforward.verdict import Word, verdict
 from perpkit.walkforward.verdict_words import reservations, sentence
@@ -197,6 +203,34 @@ def test_the_log_is_that_of_the_configurations_user_directory(directory, tmp_pat
     config.write_text(json.dumps({"user_data_dir": str(tmp_path / "mine")}))
     found = json.loads(said("verdict", directory, "-c", config, "--json"))
     assert found["gate"]["ideas"] == 40
+
+
+def test_report_and_verdict_judge_by_the_same(directory, datadir, tmp_path):
+    """By the log of the configuration's user directory, and beside holding the pairs."""
+    log = '[[idea]]\nname = "a"\nstrategies = ["Made"]\nvariants = 40\nfrom = 2021-01-01\n'
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / NAME).write_text(f'{log}to = 2021-02-01\noutcome = "kept"\nwhy = "b"\n')
+    config = tmp_path / "own.json"
+    config.write_text(json.dumps({"user_data_dir": str(tmp_path / "mine")}))
+    asked = (directory, "-c", config, "--datadir", datadir, "--json")
+    judged, reported = (json.loads(said(command, *asked)) for command in ("verdict", "report"))
+    walked = reported["walkforward"]
+    assert walked["gate"] == judged["gate"]
+    assert walked["gate"]["ideas"] == 40
+    assert walked["hold"] == judged["hold"] is not None
+
+
+def test_luck_of_one_is_shown_beside_that_of_all(directory):
+    """It is not taken back from that of all: of many ideas it is 1 to the last digit."""
+    run = read_run(directory)
+    one, many = verdict(run), verdict(run, ideas=1e6)
+    assert many.gate.luck == 1 > many.gate.alone == one.gate.luck
+    cells = [cell.strip() for cell in row("Made", many).split("|")[1:-1]]
+    assert cells[HEAD.index("luck alone")] == f"{one.gate.luck:.1%}"
+    assert cells[HEAD.index("DSR")] != cells[HEAD.index("PSR")]
+    shown = " ".join(said("verdict", directory, "--ideas", 1_000_000).split())
+    assert f"luck, by itself {one.gate.luck:.1%}" in shown
+    assert "luck, of all variants 100.0%" in shown
 
 
 def test_the_report_of_a_run(directory, datadir, tmp_path):
