@@ -1,4 +1,4 @@
-"""`perpkit verdict`: whether a walk-forward, or a table of trials, shows more than luck."""
+"""`perpkit verdict`: whether a walk-forward, or the best of several trials, is more than luck."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from perpkit.walkforward.record import Run
 
 _MOST_BYTES = 2**30
+# What Freqtrade calls the result of a hyperopt.
+_HYPEROPT = ".fthypt"
 _DEFAULT_DATA = Path("data") / DEFAULT_EXCHANGE
 
 
@@ -30,9 +32,10 @@ def verdict(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN_DIR|RETURNS.csv",
-            help="Directory of a walk-forward run, or a table of daily returns as fractions: a "
-            "column of dates, then one for each trial.",
+            metavar="RUN_DIR|RETURNS.csv|FTHYPT",
+            help="Directory of a walk-forward run; a table of daily returns as fractions: a "
+            "column of dates, then one for each trial; or a result of Freqtrade's hyperopt "
+            "(.fthypt), whose epochs are the trials.",
         ),
     ],
     ideas: Annotated[
@@ -60,8 +63,10 @@ def verdict(
             folder = user_directory(config, userdir)
             market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
             _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
+        elif source.suffix == _HYPEROPT:
+            _of_hyperopt(source, ideas or 1, seed, as_json=as_json)
         else:
-            _of_table(source, ideas or 1, seed, as_json=as_json)
+            _of_table(_returns(source), ideas or 1, seed, as_json=as_json)
 
 
 def check_can_judge() -> None:
@@ -173,14 +178,29 @@ def _defaults(run: Run) -> tuple[dict[str, Any] | None, str]:
     return found, "Tables of roi have no default: hyperopt draws their times." if tables else ""
 
 
-def _of_table(path: Path, ideas: float, seed: int, *, as_json: bool) -> None:
+def _of_hyperopt(path: Path, ideas: float, seed: int, *, as_json: bool) -> None:
+    from perpkit.research.hyperopt.daily import read_daily
+
+    made = read_daily(path)
+    _of_table(made.returns, ideas, seed, as_json=as_json, epochs=made.tried)
+    if not as_json:
+        print(
+            f"Of {made.tried:,} epochs, {made.returns.shape[1]:,} are different and had enough "
+            "trades to be rated. Profits are those that were realised on each day, of the days "
+            "that the search saw: a walk-forward tests days that it has not seen."
+        )
+
+
+def _of_table(
+    returns: pd.DataFrame, ideas: float, seed: int, *, as_json: bool, epochs: int | None = None
+) -> None:
     from perpkit.research.overfitting.gate import gate
 
-    returns = _returns(path)
     found = gate(returns.to_numpy(dtype=float), ideas=ideas, seed=seed)
     best = None if found.best is None else str(returns.columns[found.best])
     if as_json:
-        print(json_of({**asdict(found), "best": best, "passes": found.passes}))
+        tried = {} if epochs is None else {"epochs": epochs}
+        print(json_of({**asdict(found), **tried, "best": best, "passes": found.passes}))
         return
     print_gate(found, best, len(returns))
 

@@ -28,6 +28,7 @@ from perpkit.walkforward.run_directory import (
 from perpkit.walkforward.stitching import stitched_equity
 from perpkit.walkforward.verdict import Word, verdict
 from perpkit.walkforward.verdict_words import reservations, sentence
+from tests.research.hyperopt.made_epochs import epoch
 from tests.walkforward.made_runs import (
     PAIR,
     START,
@@ -278,6 +279,28 @@ def test_a_table_of_trials(tmp_path):
 )
 def test_a_table_that_is_none(tmp_path, rows, words):
     assert words in said("verdict", write_table(tmp_path / "r.csv", rows), code=2)
+
+
+def test_the_epochs_of_a_hyperopt(tmp_path):
+    """Each different epoch that was rated is a trial."""
+    days = pd.date_range(START, periods=700, freq="D")
+    lines = [
+        epoch(number, days, 10_000 * drawn(number, 700, ratio))
+        for number, ratio in ((1, 0.0), (2, 3.0), (3, 0.0))
+    ]
+    lines += [{**lines[0], "current_epoch": 4}, {**lines[1], "params_dict": {"x": 9}, "loss": 1e5}]
+    path = tmp_path / "strategy.fthypt"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    found = json.loads(said("verdict", path, "--json"))
+    assert (found["best"], found["passes"]) == ("epoch 2", True)
+    assert (found["epochs"], found["trials"], found["ideas"]) == (5, 3, 1)
+    assert found["crossed"]["probability"] < 0.5
+    shown = " ".join(said("verdict", path, "--ideas", 100_000).split())
+    assert "Not shown: epoch 2 is the best of 3 trials" in shown
+    assert "Of 5 epochs, 3 are different" in shown
+    path.write_text(json.dumps({**lines[0], "loss": 1e5}))
+    assert "got none of 1" in said("verdict", path, code=2)
+    assert "hyperopt must be a file" in said("verdict", tmp_path / "no.fthypt", code=2)
 
 
 def test_a_directory_that_is_no_run(tmp_path):
