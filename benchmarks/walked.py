@@ -65,7 +65,7 @@ WALKS = {
     ),
 }
 HEAD = ("", "Sharpe (95%)", "drawdown", "profit factor", "trades", "2021, 2022, 2023", "kept",
-        "luck alone", "variants tried", "luck of all", "DSR", "PBO", "verdict")  # fmt: skip
+        "luck alone", "variants tried", "luck of all", "PSR", "DSR", "PBO", "verdict")  # fmt: skip
 
 
 def walk(name: str, epochs: int, out: Path) -> Path:
@@ -134,15 +134,20 @@ def row(name: str, found: Verdict) -> str:
         "" if found.trades.profit_factor is None else f"{found.trades.profit_factor:.2f}",
         str(found.trades.trades),
         years,
-        "" if found.kept is None else f"{found.kept:.0%}",
-        f"{1 - (1 - found.gate.luck) ** (1 / found.gate.ideas):.1%}",
+        _share(found.kept),
+        f"{found.gate.alone:.1%}",
         f"{found.gate.ideas:,.0f}",
         f"{found.gate.luck:.0%}",
-        "" if found.gate.deflated is None else f"{found.gate.deflated:.0%}",
-        "" if found.overfitting is None else f"{found.overfitting:.0%}",
+        _share(found.gate.probabilistic),
+        _share(found.gate.deflated),
+        _share(found.overfitting),
         found.word.value,
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import typer
 from perpkit.checks import is_number
 from perpkit.durations import DAY_S
 from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
-from perpkit.ops.bot_files import Config, errors
+from perpkit.ops.bot_files import Config, errors, user_directory
 from perpkit.ops.plateau import search_in
 from perpkit.ops.results_input import (
     Balance,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from perpkit.ops.stored_market import StoredMarket
     from perpkit.report.view import Benchmark, Run, View
     from perpkit.research.results import Results
+    from perpkit.walkforward.record import Run as WalkedRun
     from perpkit.walkforward.verdict import Verdict
 
 HOLD = "buy-and-hold"
@@ -111,9 +112,10 @@ def _view(
     hyperopt: Path | None,
     models: Path | None,
 ) -> View:
-    found, walked = _found(given, results, strategy)
+    found, tests = _found(given, results, strategy)
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
     market = given.market(found)
+    walked = None if tests is None else _judged(tests, given.config, market)
     from perpkit.report.view import View, runs_of
     from perpkit.research.liquidation import with_liquidations
 
@@ -152,19 +154,26 @@ def _windows(results: Results) -> tuple[float, float | None]:
     return results.start if begin is None else begin.timestamp(), length
 
 
-def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Verdict | None]:
-    """Returns results, and the verdict on them where they are a walk-forward's."""
+def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, WalkedRun | None]:
+    """Returns results, and the run they are of where they are a walk-forward's."""
     if not path.is_dir():
         return given.results(path, strategy), None
-    from perpkit.ops.verdict import check_can_judge, tried, usual_log
+    from perpkit.ops.verdict import check_can_judge
     from perpkit.walkforward.as_results import as_results
     from perpkit.walkforward.run_directory import read_run
-    from perpkit.walkforward.verdict import verdict
 
     check_can_judge()
     run = read_run(path)
-    judged = verdict(run, ideas=tried(run, usual_log(None, Path("user_data"))))
-    return as_results(run, path), judged
+    return as_results(run, path), run
+
+
+def _judged(run: WalkedRun, config: list[Path] | None, market: StoredMarket) -> Verdict:
+    """Returns the verdict as `perpkit verdict` gives it, with the same log and the same candles."""
+    from perpkit.ops.verdict import holding_beside, tried, usual_log
+    from perpkit.walkforward.verdict import verdict
+
+    log = usual_log(None, user_directory(config, None))
+    return verdict(run, ideas=tried(run, log), hold=holding_beside(run, market))
 
 
 def _same(given: Input, path: Path, strategy: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`perpkit verdict`: whether a walk-forward, or a table of trials, shows more than luck."""
+"""`perpkit verdict`: whether a walk-forward, or the best of several trials, is more than luck."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from perpkit.ops.verdict_shown import print_gate, print_verdict
 if TYPE_CHECKING:
     import pandas as pd
 
+    from perpkit.ops.stored_market import StoredMarket
     from perpkit.walkforward.record import Run
 
 _MOST_BYTES = 2**30
+# What Freqtrade calls the result of a hyperopt.
+_HYPEROPT = ".fthypt"
 _DEFAULT_DATA = Path("data") / DEFAULT_EXCHANGE
 
 
@@ -29,9 +32,10 @@ def verdict(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN_DIR|RETURNS.csv",
-            help="Directory of a walk-forward run, or a table of daily returns as fractions: a "
-            "column of dates, then one for each trial.",
+            metavar="RUN_DIR|RETURNS.csv|FTHYPT",
+            help="Directory of a walk-forward run; a table of daily returns as fractions: a "
+            "column of dates, then one for each trial; or a result of Freqtrade's hyperopt "
+            "(.fthypt), whose epochs are the trials.",
         ),
     ],
     ideas: Annotated[
@@ -59,8 +63,10 @@ def verdict(
             folder = user_directory(config, userdir)
             market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
             _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
+        elif source.suffix == _HYPEROPT:
+            _of_hyperopt(source, ideas or 1, seed, as_json=as_json)
         else:
-            _of_table(source, ideas or 1, seed, as_json=as_json)
+            _of_table(_returns(source), ideas or 1, seed, as_json=as_json)
 
 
 def check_can_judge() -> None:
@@ -92,6 +98,7 @@ def _of_run(
     *,
     as_json: bool,
 ) -> None:
+    from perpkit.ops.stored_market import StoredMarket
     from perpkit.walkforward.run_directory import REQUEST, plain, read_run
     from perpkit.walkforward.verdict import verdict as judged
     from perpkit.walkforward.verdict_words import reservations, sentence
@@ -100,7 +107,8 @@ def _of_run(
         raise BadInputError(f"run_dir must be the directory of a walk-forward, got {directory}")
     run = read_run(directory)
     variants = ideas or tried(run, log)
-    hold = _holding(run, *market)
+    datadir, data_format, given = market
+    hold = holding_beside(run, StoredMarket(datadir, data_format, given=given))
     found = judged(run, ideas=variants, hold=hold, seed=seed)
     proposed, why = _defaults(run)
     said = [*reservations(found), *([why] if why else [])]
@@ -135,17 +143,16 @@ def tried(run: Run, log: Path | None) -> float:
     return variants_tried(read_log(log), run.request.strategy, since, until)
 
 
-def _holding(run: Run, datadir: Path, data_format: str, given: bool) -> pd.Series | None:
+def holding_beside(run: Run, market: StoredMarket) -> pd.Series | None:
+    """Returns the equity of holding the run's pairs; None without results or without candles."""
     import pandas as pd
 
     from perpkit.market.times import dates_of
-    from perpkit.ops.stored_market import StoredMarket
     from perpkit.research.holding import holding
     from perpkit.walkforward.stitching import stitched_equity
 
     if not run.results:
         return None
-    market = StoredMarket(datadir, data_format, given=given)
     found = [market.candles(pair, run.request.timeframe) for pair in run.request.pairs]
     times = dates_of(stitched_equity(run.results).index)
     try:
@@ -171,14 +178,29 @@ def _defaults(run: Run) -> tuple[dict[str, Any] | None, str]:
     return found, "Tables of roi have no default: hyperopt draws their times." if tables else ""
 
 
-def _of_table(path: Path, ideas: float, seed: int, *, as_json: bool) -> None:
+def _of_hyperopt(path: Path, ideas: float, seed: int, *, as_json: bool) -> None:
+    from perpkit.research.hyperopt.daily import read_daily
+
+    made = read_daily(path)
+    _of_table(made.returns, ideas, seed, as_json=as_json, epochs=made.tried)
+    if not as_json:
+        print(
+            f"Of {made.tried:,} epochs, {made.returns.shape[1]:,} are different and had enough "
+            "trades to be rated. Profits are those that were realised on each day, of the days "
+            "that the search saw: a walk-forward tests days that it has not seen."
+        )
+
+
+def _of_table(
+    returns: pd.DataFrame, ideas: float, seed: int, *, as_json: bool, epochs: int | None = None
+) -> None:
     from perpkit.research.overfitting.gate import gate
 
-    returns = _returns(path)
     found = gate(returns.to_numpy(dtype=float), ideas=ideas, seed=seed)
     best = None if found.best is None else str(returns.columns[found.best])
     if as_json:
-        print(json_of({**asdict(found), "best": best, "passes": found.passes}))
+        tried = {} if epochs is None else {"epochs": epochs}
+        print(json_of({**asdict(found), **tried, "best": best, "passes": found.passes}))
         return
     print_gate(found, best, len(returns))
 

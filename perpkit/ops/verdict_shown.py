@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 # rich loads inside the functions, so that `perpkit --help` stays quick.
@@ -66,9 +67,11 @@ def _print_figures(console: Console, found: Verdict) -> None:
         ("parameters tried", f"{found.trials:,} in {len(found.windows)} windows"),
         ("mean PBO of the windows", _share(found.overfitting)),
         ("variants tried on these days", f"{passed.ideas:,.0f}"),
-        ("deflated Sharpe ratio", _share(passed.deflated)),
-        ("luck (SPA against doing nothing)", f"{passed.luck:.1%}"),
-        ("days that are needed", f"{passed.needed_days:,.0f}"),
+        ("probability of a Sharpe ratio above 0, by itself", _share(passed.probabilistic)),
+        ("deflated Sharpe ratio, of all variants", _share(passed.deflated)),
+        ("luck, by itself", f"{passed.alone:.1%}"),
+        ("luck, of all variants", f"{passed.luck:.1%}"),
+        ("days that are needed", _days(passed.needed_days)),
     ]
     if found.hold is not None:
         beside = found.hold
@@ -128,6 +131,10 @@ def print_gate(found: Gate, best: str | None, days: int) -> None:
 
 def _in_words(value: float, *, share: bool) -> str:
     return f"{value:.1%}" if share else f"{value:,.0f}"
+
+
+def _days(value: float) -> str:
+    return f"{value:,.0f}" if isfinite(value) else "-"
 
 
 def _shown(value: float | None) -> str:

@@ -13,15 +13,22 @@ from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType
 from typer.testing import CliRunner
 
+from benchmarks.walked import HEAD, row
 from perpkit.cli import app
 from perpkit.market.times import dates_of
 from perpkit.research.research_log import NAME
 from perpkit.walkforward.as_results import as_results
 from perpkit.walkforward.record import Run
-from perpkit.walkforward.run_directory import content_of_result, write_request, write_result
+from perpkit.walkforward.run_directory import (
+    content_of_result,
+    read_run,
+    write_request,
+    write_result,
+)
 from perpkit.walkforward.stitching import stitched_equity
 from perpkit.walkforward.verdict import Word, verdict
 from perpkit.walkforward.verdict_words import reservations, sentence
+from tests.research.hyperopt.made_epochs import epoch
 from tests.walkforward.made_runs import (
     PAIR,
     START,
@@ -199,6 +206,34 @@ def test_the_log_is_that_of_the_configurations_user_directory(directory, tmp_pat
     assert found["gate"]["ideas"] == 40
 
 
+def test_report_and_verdict_judge_by_the_same(directory, datadir, tmp_path):
+    """By the log of the configuration's user directory, and beside holding the pairs."""
+    log = '[[idea]]\nname = "a"\nstrategies = ["Made"]\nvariants = 40\nfrom = 2021-01-01\n'
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / NAME).write_text(f'{log}to = 2021-02-01\noutcome = "kept"\nwhy = "b"\n')
+    config = tmp_path / "own.json"
+    config.write_text(json.dumps({"user_data_dir": str(tmp_path / "mine")}))
+    asked = (directory, "-c", config, "--datadir", datadir, "--json")
+    judged, reported = (json.loads(said(command, *asked)) for command in ("verdict", "report"))
+    walked = reported["walkforward"]
+    assert walked["gate"] == judged["gate"]
+    assert walked["gate"]["ideas"] == 40
+    assert walked["hold"] == judged["hold"] is not None
+
+
+def test_luck_of_one_is_shown_beside_that_of_all(directory):
+    """It is not taken back from that of all: of many ideas it is 1 to the last digit."""
+    run = read_run(directory)
+    one, many = verdict(run), verdict(run, ideas=1e6)
+    assert many.gate.luck == 1 > many.gate.alone == one.gate.luck
+    cells = [cell.strip() for cell in row("Made", many).split("|")[1:-1]]
+    assert cells[HEAD.index("luck alone")] == f"{one.gate.luck:.1%}"
+    assert cells[HEAD.index("DSR")] != cells[HEAD.index("PSR")]
+    shown = " ".join(said("verdict", directory, "--ideas", 1_000_000).split())
+    assert f"luck, by itself {one.gate.luck:.1%}" in shown
+    assert "luck, of all variants 100.0%" in shown
+
+
 def test_the_report_of_a_run(directory, datadir, tmp_path):
     out = tmp_path / "page.html"
     said("report", directory, "--datadir", datadir, "--out", out)
@@ -244,6 +279,28 @@ def test_a_table_of_trials(tmp_path):
 )
 def test_a_table_that_is_none(tmp_path, rows, words):
     assert words in said("verdict", write_table(tmp_path / "r.csv", rows), code=2)
+
+
+def test_the_epochs_of_a_hyperopt(tmp_path):
+    """Each different epoch that was rated is a trial."""
+    days = pd.date_range(START, periods=700, freq="D")
+    lines = [
+        epoch(number, days, 10_000 * drawn(number, 700, ratio))
+        for number, ratio in ((1, 0.0), (2, 3.0), (3, 0.0))
+    ]
+    lines += [{**lines[0], "current_epoch": 4}, {**lines[1], "params_dict": {"x": 9}, "loss": 1e5}]
+    path = tmp_path / "strategy.fthypt"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    found = json.loads(said("verdict", path, "--json"))
+    assert (found["best"], found["passes"]) == ("epoch 2", True)
+    assert (found["epochs"], found["trials"], found["ideas"]) == (5, 3, 1)
+    assert found["crossed"]["probability"] < 0.5
+    shown = " ".join(said("verdict", path, "--ideas", 100_000).split())
+    assert "Not shown: epoch 2 is the best of 3 trials" in shown
+    assert "Of 5 epochs, 3 are different" in shown
+    path.write_text(json.dumps({**lines[0], "loss": 1e5}))
+    assert "got none of 1" in said("verdict", path, code=2)
+    assert "hyperopt must be a file" in said("verdict", tmp_path / "no.fthypt", code=2)
 
 
 def test_a_directory_that_is_no_run(tmp_path):

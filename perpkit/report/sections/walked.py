@@ -59,9 +59,10 @@ def _figures(found: Verdict) -> str:
 def _luck(found: Verdict) -> str:
     passed = found.gate
     rows: list[list[Cell]] = [
-        ["Luck (SPA against doing nothing)", percent(passed.luck)],
-        ["Deflated Sharpe ratio", percent(passed.deflated)],
+        ["Luck, by itself", percent(passed.alone)],
         ["Variants tried on these days", f"{passed.ideas:,.0f}"],
+        ["Luck, of all variants", percent(passed.luck)],
+        ["Deflated Sharpe ratio, of all variants", percent(passed.deflated)],
         ["Days", f"{found.stitched.days:,}"],
         ["Days that are needed", number(passed.needed_days, 0)],
         ["Parameters tried in training", f"{found.trials:,}"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -49,33 +49,43 @@ def read_epochs(path: Path) -> list[Epoch]:
 
     :raises FileError: if it is not a result of hyperopt, or has no epoch
     """
-    epochs = []
+    return [epoch for epoch, _, _ in read_lines(path)]
+
+
+def read_lines(path: Path) -> Iterator[tuple[Epoch, Mapping[str, Any], str]]:
+    """Yields each epoch with all that its line holds, and where that is; one at a time in memory.
+
+    :raises FileError: if it is not a result of hyperopt, or has no epoch
+    """
+    empty = True
     try:
         with path.open("rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(_MOST_BYTES), b""), 1):
                 if line.strip():
-                    epochs.append(_epoch(line, f"{path}, line {number}", number))
+                    where = f"{path}, line {number}"
+                    yield *_epoch(line, where, number), where
+                    empty = False
     except OSError as error:
         raise FileError(f"hyperopt must be a file, got {path}: {error.strerror}") from error
-    if not epochs:
+    if empty:
         raise FileError(f"hyperopt must be a result of Freqtrade's hyperopt, got {path}: no epoch")
-    return epochs
 
 
-def _epoch(line: bytes, where: str, number: int) -> Epoch:
+def _epoch(line: bytes, where: str, number: int) -> tuple[Epoch, Mapping[str, Any]]:
     try:
         found = json_of(line, where)
         loss, params = found["loss"], found["params_dict"]
         if not (is_number(loss) and isinstance(params, dict) and params):
             raise ValueError("loss and params_dict")
         metrics = found.get("results_metrics") or {}
-        return Epoch(
+        epoch = Epoch(
             int(found.get("current_epoch") or number),
             float(loss),
             params,
             int(metrics.get("total_trades") or 0),
             float(found.get("total_profit") or 0.0),
         )
+        return epoch, found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileError(
             f"hyperopt must be a result of Freqtrade's hyperopt (.fthypt), got {where}"

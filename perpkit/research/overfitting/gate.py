@@ -65,11 +65,13 @@ class Gate:
     :param ideas: tried on the same days elsewhere, this one included
     :param best: column with the best trial; None if there was none to judge
     :param luck: as the criterion, for all `ideas`
+    :param alone: luck if this had been the only idea
     :param sharpe: of the best trial, per day
     :param probabilistic: probability that its true Sharpe ratio is above 0, by the formula
     :param deflated: the deflated Sharpe ratio, by the formula; for comparison, no criterion
     :param crossed: cross-validation of the trials, with the PBO; None where it cannot be done
-    :param needed_days: how many days of the same figures would bring luck to its limit
+    :param needed_days: how many days of the same figures would bring luck to its limit; of several
+        trials, which do not stay as they are to each other, a rule of thumb; infinite if none would
     """
 
     criteria: tuple[Criterion, ...]
@@ -78,6 +80,7 @@ class Gate:
     ideas: float
     best: int | None = None
     luck: float = 1.0
+    alone: float = 1.0
     sharpe: float | None = None
     probabilistic: float | None = None
     deflated: float | None = None
@@ -132,11 +135,12 @@ def gate(returns: ArrayLike, *, ideas: float = 1, seed: int = 0) -> Gate:
         ideas=ideas,
         best=int(kept[best.column]),
         luck=luck,
+        alone=best.luck,
         sharpe=measured.sharpe,
         probabilistic=probabilistic_sharpe(measured),
         deflated=_deflated(judged, measured, ideas),
         crossed=crossed,
-        needed_days=_needed_days(len(values), best, luck),
+        needed_days=_needed_days(len(values), best, ideas),
     )
 
 
@@ -181,8 +185,13 @@ def _deflated(values: NDArray[np.float64], best: Moments, ideas: float) -> float
     return deflated_sharpe(best, trials, max(variance, by_chance) if ideas > 1 else variance)
 
 
-def _needed_days(days: int, best: BestTrial, luck: float) -> float:
-    """Returns how many days of the same figures bring luck to its limit."""
-    if best.t <= 0 or luck >= 0.5:
+def _needed_days(days: int, best: BestTrial, ideas: float) -> float:
+    """Returns how many days of the same figures bring luck to its limit.
+
+    The t value grows with the square root of the days. It has to reach what one idea alone needs
+    so that the best of all of them stays within the limit.
+    """
+    if best.t <= 0 or best.luck >= 0.5:
         return inf
-    return float(days * (norm.isf(MOST_LUCK) / norm.isf(luck)) ** 2)
+    limit = -np.expm1(np.log1p(-MOST_LUCK) / ideas)
+    return float(days * (norm.isf(limit) / norm.isf(best.luck)) ** 2)

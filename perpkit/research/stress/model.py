@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 from numpy.random import Generator
@@ -42,6 +43,10 @@ class CostModel(Parameters):
         :return: NaN where something is missing: the order is left as it is, and counted
         """
         return 0.0
+
+    def least_bps(self) -> float:
+        """Returns below which noise brings no slippage of this model, in basis points."""
+        return -inf
 
     def fee(self, order: Order) -> float:
         """Returns the fee of an order, a fraction of its value."""

@@ -165,7 +165,7 @@ class _Costs:
             if isnan(bps):
                 missing = True
             else:
-                total += bps * factor if model.noisy else bps
+                total += max(bps * factor, model.least_bps()) if model.noisy else bps
             fee = model.fee(order if fee == order.fee else replace(order, fee=fee))
         self.unpriced += missing
         priced = order if fee == order.fee else replace(order, fee=fee)

@@ -6,10 +6,17 @@ from math import inf
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from benchmarks.gate_rates import EDGE, KINDS, Kind, alike, memory, normal, rates, sparse
 from perpkit.research.overfitting.gate import LEAST_ACTIVE, LEAST_DAYS, gate
-from perpkit.research.overfitting.sharpe import moments, probabilistic_sharpe
+from perpkit.research.overfitting.luck import BestTrial
+from perpkit.research.overfitting.sharpe import (
+    expected_best,
+    moments,
+    probabilistic_sharpe,
+    shortest_record,
+)
 
 SEEDS = 20
 
@@ -66,6 +73,7 @@ def test_of_ideas_that_were_tried_elsewhere_the_luck_adds_up():
     assert [criterion.name for criterion in often.failed] == ["luck"]
     assert often.luck == pytest.approx(1 - (1 - once.luck) ** 50)
     assert often.deflated < once.deflated
+    assert often.alone == once.alone == once.luck
     assert often.needed_days > 1_095 > once.needed_days
 
 
@@ -74,6 +82,42 @@ def test_the_days_that_are_needed_are_enough():
     assert 400 < found.needed_days < inf
     times = int(found.needed_days / 400) + 1
     assert gate(np.tile(edge(ratio=0.06, days=400), (times, 1))).passes
+
+
+@pytest.mark.parametrize(
+    ("ideas", "days"),
+    [
+        # 1,000 days at luck p, whose t value is z(p); 1 - 0.95^(1 / ideas) is what each may have.
+        (1, 500.0),  # z(0.05) = 1.6449, z(0.01) = 2.3263: their ratio squared is 0.5000
+        (10, 1_218.4),  # 1 - 0.95^0.1 = 0.5116%, z = 2.5679
+        (591, 2_604.9),  # 1 - 0.95^(1/591) = 0.008679%, z = 3.7547
+    ],
+)
+def test_the_days_that_several_ideas_need(ideas, days, monkeypatch):
+    found = BestTrial(column=0, t=2.3263, luck=0.01)
+    monkeypatch.setattr("perpkit.research.overfitting.gate.best_trial", lambda *_, **__: found)
+    assert gate(edge(1_000), ideas=ideas).needed_days == pytest.approx(days, rel=2e-3)
+
+
+def test_one_idea_needs_the_published_shortest_record(monkeypatch):
+    # Luck as the normal distribution has it, which the formula presumes.
+    returns = edge(400, ratio=0.06)
+    found = BestTrial(column=0, t=1.2, luck=norm.sf(1.2))
+    monkeypatch.setattr("perpkit.research.overfitting.gate.best_trial", lambda *_, **__: found)
+    published = shortest_record(moments(returns[:, 0]))
+    assert gate(returns).needed_days == pytest.approx(published, rel=0.02)
+
+
+@pytest.mark.parametrize("ideas", [2, 10, 591])
+def test_of_several_ideas_the_published_record_is_longer(ideas):
+    # Its benchmark is the best of as many that is expected, whose own luck it does not count.
+    returns = edge(ratio=0.1)
+    by_chance = expected_best(ideas, 1 / (len(returns) - 1))
+    needed = gate(returns, ideas=ideas).needed_days
+    published = shortest_record(moments(returns[:, 0]), by_chance)
+    assert shortest_record(moments(returns[:, 0])) < needed
+    if ideas > 2:
+        assert needed < published
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from perpkit.parameters.kinds import Range
 from perpkit.research.stress.model import CostModel
 from perpkit.research.stress.repricing import Repricing
-from perpkit.research.stress.slippage import SquareRoot, WorstFills
+from perpkit.research.stress.slippage import Spread, SquareRoot, WorstFills
 from perpkit.research.stress.terms import MakerTaker, ShiftedFunding
 from tests.research.stress.handmade import OTHER, Prices, at, fill, repricing, results, trade
 
@@ -138,6 +138,16 @@ def test_an_open_trade_is_not_priced():
     held = trade(fill(1, 1, 100, True), closed=None)
     assert repricing(LEVEL, held, one()).by(()).results.trades[0].closed == at(5)
     assert len(repricing(LEVEL, held, one()).by(()).results.trades) == 1
+
+
+def test_noise_does_not_bring_a_spread_below_its_floor():
+    # Prices that do not move: the spread is at its floor of 20 bps, half of it a side.
+    trades = [trade(fill(40, 1, 100, True), fill(41, 1, 100, False)) for _ in range(50)]
+    level = Prices(BTC=[100.0] * 50)
+    noisy = repricing(level, *trades, noise=0.5).by((Spread(floor_bps=20),)).results.trades
+    paid = [(found.fills[0].rate / 100 - 1) * 10_000 for found in noisy]
+    assert min(paid) == pytest.approx(10.0)
+    assert max(paid) > 12
 
 
 def test_noise_out_of_range_is_refused():
