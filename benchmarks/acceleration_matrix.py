@@ -73,7 +73,7 @@ _PLAIN = {
     "PlainSteep": Tried(MADE_FOR_TESTS, {"asks": {"leverage": 15.0, "addition": 400.0}}),
     "RandomTrades": Tried(MADE_FOR_TESTS, {"random_trades": 1}),
 }
-_BASKET = {"perpkit": {"basket": {"weights": {pair: 0.1 for pair in PAIRS[:3]}}}}
+_BASKET = {"perpkit": {"basket": {"weights": dict.fromkeys(PAIRS[:3], 0.1)}}}
 STRATEGIES_TRIED = {
     **_PLAIN,
     "UsualStyle, attached": _PLAIN["UsualStyle"].attached,

@@ -142,8 +142,27 @@ def test_a_position_is_changed_by_hand(action, state, side):
 # Opened, before there is a trade
 
 
+def test_a_position_that_was_opened_by_hand_a_moment_ago_refuses_an_entry():
+    """The last comparison is seconds old, and the next one most of a minute away."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        bot.run(1, STEP)
+        assert refusal(bot) is None
+        trade_by_hand(venue, Decimal("0.002"))
+        bot.bot.strategy.side = "long"
+        bot.run(1, STEP)
+        assert (venue.amount, bot.trades()) == (Decimal("0.002"), [])
+        [refused] = bot.bot.strategy.refusals.newest
+        assert "the exchange holds 0.002 that no trade has" in refused.reason
+
+
 @pytest.mark.parametrize(
-    "state", [State.STOPPED, pytest.param(State.RUNNING, marks=SLOW)], ids=["stopped", "running"]
+    "state",
+    [
+        State.STOPPED,
+        pytest.param(State.RUNNING, marks=SLOW),
+        pytest.param(State.PAUSED, marks=SLOW),
+    ],
+    ids=["stopped", "running", "paused"],
 )
 def test_a_position_that_is_opened_by_hand_is_left_alone(state):
     with live_bench(GUARDED, STILL, START) as (bot, venue):

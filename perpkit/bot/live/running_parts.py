@@ -27,6 +27,7 @@ from perpkit.bot.live.fleet_member import NAME as FLEET
 from perpkit.bot.live.fleet_member import FleetMember
 from perpkit.bot.live.golive_gate import NAME as GOLIVE
 from perpkit.bot.live.golive_gate import OFF, GoLiveGate, note_what_trades
+from perpkit.bot.live.last_look import LastLook
 from perpkit.bot.live.leaving import leave_at_market
 from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.obstacles import Obstacles
@@ -93,6 +94,7 @@ class RunningParts(NoParts):
         self._slippage: EntrySlippage | None = None
         self._delistings: Delistings | None = None
         self._guard: StopGuard | None = None
+        self._last_look: LastLook | None = None
         self._booking: Booking | None = None
         self._alerts: MarketAlerts | None = None
         self._latch: StopLatch | None = None
@@ -173,6 +175,7 @@ class RunningParts(NoParts):
                 rest = settings.use.targets and opened.reason is None
                 wanted = WantedTargets(bot.strategy, self._next_part if rest else None)
                 self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal, wanted)
+                self._last_look = LastLook(bot.exchange)
                 self._booking = Booking(dp)
             # Last, so that it cancels open orders before an exit is measured and split.
             leave_at_market(bot)
@@ -291,6 +294,8 @@ class RunningParts(NoParts):
             )
             if against:
                 return Why(RefusalKind.BOOK, against)
+        if self._last_look is not None and (held := self._last_look.refusal(pair)):
+            return Why(RefusalKind.EXCHANGE, held)
         return self._fleet.refusal(pair, now)  # last: it claims the pair
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
