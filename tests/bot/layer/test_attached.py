@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+import pandas as pd
 import pytest
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType
 
 from perpkit.bot.layer.perp_risk import PerpRisk
 from tests.bench.backtests import backtest, write_candles
@@ -96,6 +99,13 @@ def added(run, locks) -> int:
     )
 
 
+def open_at(config, pair: str, date: str) -> float:
+    """The price at which the candle of this time opens."""
+    handler = get_datahandler(config["datadir"], "feather")
+    frame = handler.ohlcv_load(pair, "1h", CandleType.FUTURES).set_index("date")
+    return float(frame.loc[pd.Timestamp(date, tz="UTC"), "open"])
+
+
 @pytest.mark.parametrize("strategy", STUBBORN_FIRST)
 def test_a_halt_flattens_at_once(config, strategy):
     plain = backtest(config, strategy)
@@ -104,6 +114,9 @@ def test_a_halt_flattens_at_once(config, strategy):
     left = [trade for trade in layered.trades if trade["exit_reason"] == "halted"]
     assert halts
     assert {trade["close_date"] for trade in left} == halts
+    for trade in left:
+        opened = open_at(config, trade["pair"], trade["close_date"])
+        assert trade["close_rate"] == pytest.approx(opened, rel=1e-5)  # in ticks
     for trade in layered.trades:
         assert not any(trade["open_date"] < halt < trade["close_date"] for halt in halts), trade
     assert "halted" not in {trade["exit_reason"] for trade in plain.trades}
