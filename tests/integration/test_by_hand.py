@@ -19,7 +19,7 @@ from freqtrade.rpc import RPCException
 from sqlalchemy import text
 
 from perpkit.venue.engine import OrderStatus
-from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops, warnings
+from tests.bench.acts import MINUTE, STEP, asked, breaches, hold, live_stops, warnings
 from tests.bench.by_hand import cancel_stops, rest_by_hand, stop_by_hand, trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
@@ -137,6 +137,26 @@ def test_a_position_is_changed_by_hand(action, state, side):
         assert breaches(venue) == [] or action in ("doubled", "reversed")  # the trader's own part
         if action in ("halved", "closed"):
             assert differences(bot.trades(), venue) == []
+
+
+@pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
+def test_a_bot_that_wants_to_leave_right_after_a_reversal_sends_next_to_nothing(side):
+    """Each exit that is refused (-2022) asks for a comparison, which explains it."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue, side)
+        bot.run(2, STEP)
+        whole = venue.amount
+        with asked(bot) as sent:
+            trade_by_hand(venue, -2 * whole)
+            bot.bot.strategy.leave = True
+            bot.run(36, STEP)  # three minutes
+        posts = [each for each in sent if each.startswith("POST /fapi/v1/") and "rder" in each]
+        assert len(posts) <= 2, posts
+        [trade] = bot.trades()
+        assert (trade.is_open, trade.exit_reason) == (False, "sold_on_exchange")
+        assert venue.amount == -whole
+        assert live_stops(venue) == []
+        assert HOLDS in refusal(bot)
 
 
 # Opened, before there is a trade
