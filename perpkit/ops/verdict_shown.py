@@ -119,11 +119,12 @@ def print_gate(found: Gate, best: str | None, days: int) -> None:
         console.print("Not shown: no trial can be judged by these days.")
         return
     pbo = "" if found.crossed is None else f", PBO {found.crossed.probability:.0%}"
+    alone = f", {found.alone:.1%} by itself" if found.ideas > 1 else ""
     console.print(
         f"{'Passes' if found.passes else 'Not shown'}: {best} is the best of {found.trials:,} "
         f"trials, with a Sharpe ratio of {found.sharpe * DAYS_A_YEAR**0.5:.2f} in {days:,} days; "
-        f"luck alone does as well with a probability of {found.luck:.1%} (deflated Sharpe ratio "
-        f"{_share(found.deflated)}{pbo})."
+        f"luck alone does as well with a probability of {found.luck:.1%}{alone} (deflated Sharpe "
+        f"ratio {_share(found.deflated)}{pbo})."
     )
     if found.left_out:
         print(f"{found.left_out} trials moved on too few days to be judged.", file=sys.stderr)

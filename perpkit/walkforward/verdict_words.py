@@ -14,7 +14,10 @@ def sentence(found: Verdict) -> str:
     ratio = f"a Sharpe ratio of {found.stitched.sharpe:.2f} in {days}"
     luck = f"luck alone does as well with a probability of {_percent(found.gate.luck)}"
     if found.gate.ideas > 1:
-        luck += f", {found.gate.ideas:,.0f} variants having been tried on these days"
+        luck += (
+            f", {found.gate.ideas:,.0f} variants having been tried on these days "
+            f"({_percent(found.gate.alone)} by itself)"
+        )
     match found.word:
         case Word.PASSES:
             said = f"Passes: {ratio}; {luck}."

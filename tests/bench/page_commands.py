@@ -191,6 +191,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
     "a walk-forward, or a table of returns; tests/walkforward/test_verdict.py": (
         "perpkit verdict user_data/walkforward/MyStrategy",
         "perpkit verdict RETURNS.csv",
+        "perpkit verdict strategy_MyStrategy_….fthypt",
     ),
     "sealed days, which a walk-forward looks at; tests/integration/test_holdout.py": (
         "perpkit holdout seal 20230701-20240101",

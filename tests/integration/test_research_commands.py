@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from perpkit.research.hyperopt.daily import read_daily
 from perpkit.venue.market.synthetic import MODELS
 from tests.cases import SLOW
 
@@ -70,15 +71,19 @@ def test_hyperopt_over_all_spaces(bot, name):
         "--disable-param-export",
     )
     assert "Best result" in result.stdout, result.stdout[-3000:]
-    epochs = [
-        json.loads(line)
-        for path in (bot.userdir / "hyperopt_results").glob("*.fthypt")
-        for line in path.read_text().splitlines()
-    ]
+    [path] = (bot.userdir / "hyperopt_results").glob("*.fthypt")
+    epochs = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(epochs) == 10
     assert {"buy", "sell", "protection"} <= set(epochs[0]["params_details"])
     # The parameters reach the strategy: epochs differ in what they trade.
     assert len({epoch["results_metrics"]["total_trades"] for epoch in epochs}) > 3
+    # What `perpkit verdict` reads as trials: day by day, each made what Freqtrade says in all.
+    made = read_daily(path)
+    assert made.tried == 10
+    assert made.returns.shape[1] > 3
+    profits = {f"epoch {each['current_epoch']}": each["total_profit"] for each in epochs}
+    grown = (1 + made.returns).prod() - 1
+    assert grown.to_dict() == pytest.approx({name: profits[name] for name in made.returns})
 
 
 def test_no_look_ahead_bias(bot, strategy):

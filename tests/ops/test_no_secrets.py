@@ -92,7 +92,7 @@ CALLS: Mapping[str, list[list[str]]] = {
     "stop": [[*BOT, "--json", "--why", "a test"], ["--accounts", "bots.toml"]],
     "stress": [["trades.sqlite", *CONFIG, "--starting-balance", "1000"], [DATABASE]],
     "venue": [["--account", f"{KEY}:{SECRET}:much"], ["--account", f"{KEY}"]],
-    "verdict": [["trades.sqlite"]],
+    "verdict": [["trades.sqlite"], ["none.fthypt"]],
     "walkforward": [[*BOT, "--timerange", "20230101-20240101", "--strategy", "RsiSmaSwing"]],
     "webhook": [BOT],
     "why": [BOT, ["--db-url", DATABASE]],

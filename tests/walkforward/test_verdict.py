@@ -232,6 +232,7 @@ def test_luck_of_one_is_shown_beside_that_of_all(directory):
     shown = " ".join(said("verdict", directory, "--ideas", 1_000_000).split())
     assert f"luck, by itself {one.gate.luck:.1%}" in shown
     assert "luck, of all variants 100.0%" in shown
+    assert f"tried on these days ({one.gate.luck:.1%} by itself)" in sentence(many)
 
 
 def test_the_report_of_a_run(directory, datadir, tmp_path):
@@ -298,6 +299,7 @@ def test_the_epochs_of_a_hyperopt(tmp_path):
     shown = " ".join(said("verdict", path, "--ideas", 100_000).split())
     assert "Not shown: epoch 2 is the best of 3 trials" in shown
     assert "Of 5 epochs, 3 are different" in shown
+    assert f"{found['alone']:.1%} by itself" in shown
     path.write_text(json.dumps({**lines[0], "loss": 1e5}))
     assert "got none of 1" in said("verdict", path, code=2)
     assert "hyperopt must be a file" in said("verdict", tmp_path / "no.fthypt", code=2)

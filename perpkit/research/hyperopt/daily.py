@@ -111,7 +111,7 @@ class _Made:
 
 
 def _number(metrics: Mapping[str, Any], name: str, where: str) -> float:
-    value = metrics.get(name)
+    value: Any = metrics.get(name)
     if not is_number(value):
         raise FileError(f"hyperopt must have {name} in each epoch, a number, got {where}")
     return float(value)
