@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel
 from perpkit.bot.hybrid.sequence_model import also_returned
+from perpkit.bot.hybrid.settings import Task
 from perpkit.checks import is_number
 from perpkit.learning.classifier import TooLittleDataError, Untrained, purged
 from perpkit.learning.columns import UNCERTAINTY
@@ -57,6 +58,8 @@ class _WithDisagreement:
 
 class EnsembleModel(GuardedModel, _WithDisagreement):
     """Part of a FreqAI model, before FreqAI's classifier."""
+
+    tasks: ClassVar = (Task.OUTCOME,)
 
     def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
         self._members = [

@@ -13,7 +13,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,9 @@ class GuardedModel:
     A training that fails in a backtest leaves a window without opinions; in a running bot the model
     before it goes on until it expires, and the next attempt is at the next candle.
     """
+
+    # What it can learn, values of "perpkit.hybrid.task"; any where a model says nothing.
+    tasks: ClassVar[tuple[str, ...]]
 
     # Of FreqAI's base class.
     dd: Any
