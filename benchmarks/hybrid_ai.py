@@ -122,23 +122,21 @@ def predicted(folder: Path, horizon: int) -> pd.DataFrame:
     return pd.concat(found)
 
 
-def with_returns(table: pd.DataFrame, name: str, returns: pd.Series) -> pd.DataFrame:
-    """Returns the table of daily returns with a column more; one that has it must be the same.
+def add_returns(path: Path, name: str, returns: pd.Series) -> None:
+    """Adds daily returns to a table as a column; one that is there already must be the same.
 
-    :raises ValueError: if it is of other days, or was other than now
+    :raises ValueError: if the table is of other days, or the column was another
     """
-    if len(table) and not table.index.equals(returns.index):
-        raise ValueError(f"{name} is of other days than the table: give another --returns")
-    if name in table and not np.allclose(table[name], returns):
-        raise ValueError(f"{name} differs from that of the table: give another --returns")
-    return pd.concat([table.drop(columns=name, errors="ignore"), returns.rename(name)], axis=1)
-
-
-def _written(path: Path) -> pd.DataFrame:
-    """The table so far, empty if there is none."""
-    if not path.is_file():
-        return pd.DataFrame()
-    return pd.read_csv(path, index_col="date", parse_dates=True)
+    found = returns.set_axis(returns.index.strftime("%Y-%m-%d"))
+    table = pd.DataFrame(index=found.index)
+    if path.is_file():
+        table = pd.read_csv(path, index_col="date")
+    if not table.index.equals(found.index):
+        raise ValueError(f"{path} is of other days than {name}: give another one")
+    if name in table and not np.allclose(table[name], found):
+        raise ValueError(f"{name} was another in {path}: give another one")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.assign(**{name: found}).to_csv(path, index_label="date")
 
 
 def main() -> None:
@@ -152,7 +150,7 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=PAIRS, metavar="PAIR")
     parser.add_argument("--returns", type=Path, metavar="CSV", help="daily returns of each row")
     given = parser.parse_args()
-    of, table = candles(), _written(given.returns) if given.returns else pd.DataFrame()
+    of = candles()
     for model in given.model:
         folder = given.folder / model
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,13 +163,10 @@ def main() -> None:
             if given.returns:
                 # The rules are the same whichever model is beside them.
                 name = str(vote) if vote is Vote.RULES_ONLY else f"{model} {vote}"
-                returns = daily_returns(marked).rename_axis("date")
                 try:
-                    table = with_returns(table, name, returns)
+                    add_returns(given.returns, name, daily_returns(marked))
                 except ValueError as error:
                     sys.exit(str(error))
-                given.returns.parent.mkdir(parents=True, exist_ok=True)
-                table.to_csv(given.returns, date_format="%Y-%m-%d")
         found = predicted(folder, given.horizon)
         # Agents give no probability of an outcome.
         if PAYS in found:
