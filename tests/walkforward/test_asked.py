@@ -279,6 +279,7 @@ def test_a_bot_that_writes_meanwhile_is_no_other_request(userdir):
         ("perpkit/signals/one.py", True),
         ("perpkit/walkforward/new.py", True),
         ("protections/Brake.py", True),
+        ("user_data/freqaimodels/Model.py", True),
         ("perpkit/ops/command.py", False),
         ("perpkit/signals/page.md", False),
     ],
