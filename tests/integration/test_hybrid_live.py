@@ -67,7 +67,12 @@ def settings(quick: Path, model: str) -> dict:
             conv_width=1 if model == "LightGbmTripleBarrier" else 8,
             **SMALL[model],
         ),
-        "perpkit": {"use": {"refresh": False}, "hybrid": {"task": task}},
+        # Within minutes hardly an entry earns its costs: at some hours of the day none would pay.
+        "perpkit": {
+            "use": {"refresh": False},
+            "hybrid": {"task": task},
+            "label": {"costs": 0.0},
+        },
         "internals": {"process_throttle_secs": 2, "heartbeat_interval": 10},
     }
 
