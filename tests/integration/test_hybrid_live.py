@@ -42,7 +42,6 @@ def quick(tmp_path: Path) -> Path:
     params=[
         "LightGbmTripleBarrier",
         pytest.param("LstmTripleBarrier", marks=missing("torch")),
-        pytest.param("PpoAgents", marks=missing("stable_baselines3")),
     ]
 )
 def model(request) -> str:
@@ -51,7 +50,6 @@ def model(request) -> str:
 
 def settings(quick: Path, model: str) -> dict:
     """Trained on a day, and again as soon as that is done."""
-    task = "action" if model == "PpoAgents" else "outcome"
     return {
         "dry_run": True,
         "timeframe": "1m",
@@ -70,7 +68,6 @@ def settings(quick: Path, model: str) -> dict:
         # Within minutes hardly an entry earns its costs: at some hours of the day none would pay.
         "perpkit": {
             "use": {"refresh": False},
-            "hybrid": {"task": task},
             "label": {"costs": 0.0},
         },
         "internals": {"process_throttle_secs": 2, "heartbeat_interval": 10},
