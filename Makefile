@@ -22,6 +22,9 @@ MUTANTS ?= 300
 SEED ?= 1
 # Benchmarks by name, and options; all of them by default.
 BENCH ?=
+# Of HybridAi, for bench-ai, and how many variants were tried on its days.
+MODELS ?= LightGbmTripleBarrier LstmTripleBarrier Ensemble PpoAgents
+IDEAS  ?= 20
 # Options of the matrix.
 COMPAT ?=
 
@@ -33,7 +36,7 @@ PYTEST = -m pytest -n $(WORKERS) --dist loadscope
 test contract soak: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: setup test lint contract compat release-check clients nautilus fuzz prometheus postgres \
-	endurance test-ai soak mutants bench demo demo-ai clean
+	endurance test-ai soak mutants bench bench-ai demo demo-ai clean
 
 setup: $(VENV)/.ready
 
@@ -159,6 +162,14 @@ mutants: setup
 # JSON. `make bench BENCH=acceleration` runs one; `--quick` in BENCH sees that all of it works.
 bench: setup
 	$(BIN)/python -m benchmarks.bench $(BENCH) --json bench/bench.json
+
+# Hours, most of them for the agents: what each model of HybridAi earned on the real candles, and the
+# daily returns of each row as a table, with the verdict on it. IDEAS are its 13 rows, and seven trials
+# that docs/evidence/research-log.toml has beside them.
+bench-ai: $(AI)/.ready
+	$(AI)/bin/python -m benchmarks.hybrid_ai --folder bench/hybrid_ai --returns bench/hybrid_ai.csv \
+		--model $(MODELS)
+	$(AI)/bin/python -m perpkit.cli verdict bench/hybrid_ai.csv --ideas $(IDEAS)
 
 demo: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo || test $$? -eq 130

@@ -46,7 +46,8 @@ HEAD = ("", "trades", "profit", "drawdown", "Sharpe", "profit factor", "its year
 
 def profit_factor(trades: list[dict[str, Any]]) -> float:
     won = sum(max(t["profit_abs"], 0) for t in trades)
-    return won / -sum(min(t["profit_abs"], 0) for t in trades)
+    lost = -sum(min(t["profit_abs"], 0) for t in trades)
+    return won / lost if lost else float("inf")
 
 
 def by_year(marked: pd.Series) -> str:

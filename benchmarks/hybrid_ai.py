@@ -1,8 +1,10 @@
-"""Does HybridAi's model earn its keep? `python -m benchmarks.hybrid_ai --folder /tmp/hybrid`.
+"""Do HybridAi's models earn their keep? `python -m benchmarks.hybrid_ai --folder /tmp/hybrid`.
 
 Stock backtests on the real 1h candles of five pairs, 2022 and 2023, one for each vote: the first
-one trains, a quarter of an hour, and the others use its predictions. Then what the predictions are
-worth out of sample. A folder that has been used keeps them: take another for another model.
+one trains, a quarter of an hour with the default model and hours with agents, and the others use
+its predictions. Then what the predictions are worth out of sample. `make bench-ai` runs all
+models and writes the daily returns of every row to bench/hybrid_ai.csv, which `perpkit verdict`
+judges. A folder keeps the predictions of each model: give another one after a change.
 """
 
 from __future__ import annotations
@@ -10,48 +12,94 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from freqtrade.misc import deep_merge_dicts
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.backtests import BASES, DATA, REPOSITORY, candles, equity, freqtrade
+from benchmarks.backtests import BASES, DATA, PAIRS, REPOSITORY, candles, equity, freqtrade
 from benchmarks.confluence import profit_factor
 from benchmarks.processes import run
 from perpkit.durations import HOUR
 from perpkit.learning.averaging import cautious
 from perpkit.learning.calibration import USABLE_BELOW, expected_calibration_error
-from perpkit.learning.columns import PAYS, UNCERTAINTY
+from perpkit.learning.columns import PAYS, UNCERTAINTY, USABLE
 from perpkit.learning.targets import BarrierRule, barrier_returns, width
 from perpkit.learning.vote import Vote
 from perpkit.market.ranges import ranges
-from perpkit.research.marked import figures, load_export
+from perpkit.research.marked import daily_returns, figures, load_export
 from perpkit.signals.confidence import COLUMNS
 from perpkit.signals.rsi_sma_source import RsiSma
 
 YEARS = "20220101-20231231"
+HEAD = "| vote | trades | profit | drawdown | Sharpe | profit factor |\n|---|---|---|---|---|---|"
+_SEQUENCE: dict[str, Any] = {"freqai": {"conv_width": 24}}
+# What each model needs on top of config.freqai.json.example.
+MODELS: dict[str, dict[str, Any]] = {
+    "LightGbmTripleBarrier": {},
+    "LstmTripleBarrier": _SEQUENCE,
+    "Ensemble": _SEQUENCE,
+    # Agents train for minutes: fewer and on a quarter, so that 125 trainings are done in hours.
+    "PpoAgents": {
+        "freqai": {
+            "conv_width": 6,
+            "train_period_days": 90,
+            "model_training_parameters": {"n_steps": 512},
+            "rl_config": {
+                "agents": 2,
+                "train_cycles": 2,
+                "net_arch": [64, 64],
+                "max_training_drawdown_pct": 0.5,
+                "progress_bar": False,
+            },
+        },
+        "perpkit": {"hybrid": {"task": "action"}},
+    },
+}
 
 
-def backtest(folder: Path, model: str, vote: Vote, horizon: int) -> dict[str, Any]:
+def settings_of(model: str, vote: Vote, horizon: int, pairs: list[str]) -> dict[str, Any]:
+    """Returns the configuration of one row."""
+    own = {
+        "exchange": {"pair_whitelist": pairs},
+        "perpkit": {"hybrid": {"vote": str(vote)}},
+        "freqai": {"feature_parameters": {"label_period_candles": horizon}},
+    }
+    # It changes the second one, which is made here.
+    return dict(deep_merge_dicts(MODELS[model], own))
+
+
+def backtest(folder: Path, model: str, timerange: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Runs one vote; its statistics, as Freqtrade exports them."""
     results = folder / "backtest_results"
     shutil.rmtree(results, ignore_errors=True)
-    settings = {
-        "perpkit": {"hybrid": {"vote": vote}},
-        "freqai": {"feature_parameters": {"label_period_candles": horizon}},
-    }
+    vote = settings["perpkit"]["hybrid"]["vote"]
     command = freqtrade(
         "backtesting", "HybridAi", REPOSITORY / "strategies", folder, settings, DATA
     )
     overlay = ["-c", str(REPOSITORY / "config.freqai.json.example")]
     own = command.index(str(folder / "own.json")) - 1
-    flags = ["--freqaimodel", model, "--timerange", YEARS, "--cache", "none", "--export", "trades"]
+    flags = [
+        "--freqaimodel",
+        model,
+        "--timerange",
+        timerange,
+        "--cache",
+        "none",
+        "--export",
+        "trades",
+    ]
     usage = run([*command[:own], *overlay, *command[own:], *flags], REPOSITORY)
     exports = list(results.glob("*.zip"))
     if not exports:
         raise RuntimeError(f"no result of {vote}:\n{usage.output[-4000:]}")
+    # Without a model the rules would make each row, and it would look like one of the model.
+    if "No model: " in usage.output or not any(folder.rglob("*_prediction.feather")):
+        raise RuntimeError(f"{model} has predicted nothing:\n{usage.output[-4000:]}")
     return load_export(exports[0])
 
 
@@ -68,33 +116,69 @@ def predicted(folder: Path, horizon: int) -> pd.DataFrame:
         known = frame.loc[frame["net"].notna(), ["date", "net", "entered"]]
         for path in sorted(folder.rglob(f"cb_{base.lower()}_*_prediction.feather")):
             window = pd.read_feather(path).merge(known, on="date")
-            if UNCERTAINTY in window:
+            if {PAYS, UNCERTAINTY} <= set(window.columns):
                 window[PAYS] = cautious(window[PAYS].to_numpy(), window[UNCERTAINTY].to_numpy())
-            found.append(window[window["do_predict"] == 1].assign(window=path.stem))
+            found.append(window[window[USABLE] == 1].assign(window=path.stem))
     return pd.concat(found)
+
+
+def add_returns(path: Path, name: str, returns: pd.Series) -> None:
+    """Adds daily returns to a table as a column; one that is there already must be the same.
+
+    :raises ValueError: if the table is of other days, or the column was another
+    """
+    found = returns.set_axis(returns.index.strftime("%Y-%m-%d"))
+    table = pd.DataFrame(index=found.index)
+    if path.is_file():
+        table = pd.read_csv(path, index_col="date")
+    if not table.index.equals(found.index):
+        raise ValueError(f"{path} is of other days than {name}: give another one")
+    if name in table and not np.allclose(table[name], found):
+        raise ValueError(f"{name} was another in {path}: give another one")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.assign(**{name: found}).to_csv(path, index_label="date")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where predictions are kept")
-    parser.add_argument("--model", default="LightGbmTripleBarrier")
-    parser.add_argument("--horizon", type=int, default=24, help="of the label, in candles")
-    given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    of = candles()
-    print(
-        "| vote | trades | profit | drawdown | Sharpe | profit factor |\n|---|---|---|---|---|---|"
+    parser.add_argument(
+        "--model", nargs="+", choices=MODELS, default=["LightGbmTripleBarrier"], metavar="MODEL"
     )
-    for vote in Vote:
-        stats = backtest(given.folder, given.model, vote, given.horizon)
-        marked, trades = equity(stats, of), stats["trades"]
-        shown = figures(marked)
-        print(
-            f"| `{vote}` | {len(trades)} | {shown.profit:+.1%} | {shown.max_drawdown:.1%} | "
-            f"{shown.sharpe:.2f} | {profit_factor(trades):.2f} |",
-            flush=True,
-        )
-    print(json.dumps(worth(predicted(given.folder, given.horizon)), indent=1))
+    parser.add_argument("--horizon", type=int, default=24, help="of the label, in candles")
+    parser.add_argument("--timerange", default=YEARS)
+    parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=PAIRS, metavar="PAIR")
+    parser.add_argument("--returns", type=Path, metavar="CSV", help="daily returns of each row")
+    given = parser.parse_args()
+    of = candles()
+    for model in given.model:
+        folder = given.folder / model
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f"\n{model}\n", HEAD, sep="\n", flush=True)
+        for vote in Vote:
+            settings = settings_of(model, vote, given.horizon, given.pairs)
+            stats = backtest(folder, model, given.timerange, settings)
+            marked = equity(stats, of)
+            print(row(vote, marked, stats["trades"]), flush=True)
+            if given.returns:
+                # The rules are the same whichever model is beside them.
+                name = str(vote) if vote is Vote.RULES_ONLY else f"{model} {vote}"
+                try:
+                    add_returns(given.returns, name, daily_returns(marked))
+                except ValueError as error:
+                    sys.exit(str(error))
+        found = predicted(folder, given.horizon)
+        # Agents give no probability of an outcome.
+        if PAYS in found:
+            print(json.dumps(worth(found), indent=1), flush=True)
+
+
+def row(vote: Vote, marked: pd.Series, trades: list[dict[str, Any]]) -> str:
+    shown = figures(marked)
+    return (
+        f"| `{vote}` | {len(trades)} | {shown.profit:+.1%} | {shown.max_drawdown:.1%} | "
+        f"{shown.sharpe:.2f} | {profit_factor(trades):.2f} |"
+    )
 
 
 def worth(predictions: pd.DataFrame) -> dict[str, float]:

@@ -24,7 +24,7 @@ from perpkit.walkforward.deciding import deciding_files, files_read, made_with
 from perpkit.walkforward.record import Request, Window
 from perpkit.walkforward.run_directory import plain
 from perpkit.walkforward.shipping import PLUGINS, digest, digests, files_below
-from perpkit.walkforward.windows import Calendar
+from perpkit.walkforward.windows import Calendar, timerange_of
 from perpkit.walkforward.worker import Setup
 
 # What decides nothing about a trade.
@@ -152,6 +152,8 @@ class Asked:
             "strategy_path": self.strategy_path and str(self.strategy_path),
             "user_data_dir": self.userdir and str(self.userdir),
             "datadir": self.datadir and str(self.datadir),
+            # Without one Freqtrade refuses FreqAI; each window has its own.
+            "timerange": timerange_of(self.start, self.end),
         }
         given = {name: value for name, value in args.items() if value is not None}
         config = _Reading(given, RunMode.BACKTEST).get_config()

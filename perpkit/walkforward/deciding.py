@@ -112,8 +112,11 @@ def _own_files() -> Iterator[tuple[str, str]]:
             yield relative.as_posix(), digest(path.read_bytes())
     installed = _PACKAGE / "plugins"
     plugins = installed if installed.is_dir() else _PACKAGE.parent
-    for kind in ("protections", "pairlists"):
-        for path in sorted((plugins / kind).glob("*.py")):
+    folders = {kind: plugins / kind for kind in _PLUGINS}
+    if plugins is not installed:  # a checkout has them where Freqtrade itself looks
+        folders["freqaimodels"] = plugins / "user_data/freqaimodels"
+    for kind, folder in folders.items():
+        for path in sorted(folder.glob("*.py")):
             yield f"plugins/{kind}/{path.name}", digest(path.read_bytes())
 
 

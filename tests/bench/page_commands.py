@@ -239,6 +239,8 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "make bench BENCH=webhook",
         'make bench BENCH="full_stack growth --rounds 5"',
         "make bench BENCH=--quick",
+        "make bench-ai",
+        "make bench-ai MODELS=LightGbmTripleBarrier",
         "python -m tests.soak --bot guarded --episodes 100",
         "python -m tests.soak --first 287 --episodes 1",
         "make endurance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from perpkit.risk import budget_file
 from perpkit.walkforward.run_directory import is_done, plain, read_run
 from perpkit.walkforward.summary import source_risk
 from perpkit.walkforward.windows import out_of_sample_range
+from tests.bot.hybrid.trained import SMALL, freqai, need_freqai
 from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
@@ -122,6 +124,39 @@ def test_trades_are_those_of_one_command_line_each(bot, strategy, timerange, tes
         assert result.out_of_sample.equity.iloc[-1] == pytest.approx(
             alone["starting_balance"] + alone["profit_total_abs"]
         )
+
+
+@SLOW
+@pytest.mark.timeout(900)
+def test_a_learned_model_is_trained_in_each_window_by_itself(bot):
+    """The trades are those of one command line each, and no model of the user's is used or left."""
+    need_freqai()
+    options = {
+        "freqaimodel": "LightGbmTripleBarrier",
+        "freqai": freqai(**SMALL["LightGbmTripleBarrier"]),
+        "exchange": {"pair_whitelist": ["BTC/USDT:USDT"]},
+        "pairlists": [{"method": "StaticPairList"}],
+        "perpkit": {"hybrid": {"vote": "model_only"}},
+    }
+    out, models = bot.userdir.parent / "run", bot.userdir / "models"
+    asked = ("--strategy=HybridAi", "--timerange=20250415-20250505", "--test=10d", "--jobs=2")
+    done = walk(bot, *asked, f"--out={out}", **options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not models.exists()
+    found = read_run(out)
+    assert len(found.results) == 2
+    for result in found.results:
+        span = f"--timerange={out_of_sample_range(result.window)}"
+        alone = bot.backtest("HybridAi", span, "--enable-protections", **options)
+        assert len(list(models.rglob("*_prediction.feather"))) == 2  # of five days each
+        shutil.rmtree(models)
+        # By the rules alone there would be others.
+        rules = {**options, "perpkit": {"hybrid": {"vote": "rules_only"}}}
+        without = bot.backtest("HybridAi", span, "--enable-protections", **rules)
+        shutil.rmtree(models)
+        assert alone["trades"]
+        assert comparable(alone["trades"]) != comparable(without["trades"])
+        assert comparable(result.out_of_sample.trades) == comparable(alone["trades"])
 
 
 OPTIMISED = (

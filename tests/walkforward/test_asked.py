@@ -25,6 +25,7 @@ from perpkit.walkforward.running import RunError, held
 from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
 from perpkit.walkforward.worker import Worker
 from tests.bench.backtests import PAIRS, STRATEGIES, alone, backtest, write_candles
+from tests.bot.hybrid.trained import freqai
 from tests.conftest import REPOSITORY
 
 HOURS = pd.to_timedelta(range(1, 100), unit="h")
@@ -304,12 +305,21 @@ def test_a_bot_that_writes_meanwhile_is_no_other_request(userdir):
     assert asked(userdir).setup().request == request
 
 
+def test_freqai_may_be_in_the_configuration(userdir):
+    """Freqtrade refuses it without a time range; each window is given its own."""
+    configure(userdir, freqai=freqai(), freqaimodel="LightGbmTripleBarrier")
+    setup = asked(userdir).setup()
+    assert setup.config["freqai"]["enabled"]
+    assert "timerange" not in setup.request.settings
+
+
 @pytest.mark.parametrize(
     ("path", "counts"),
     [
         ("perpkit/signals/one.py", True),
         ("perpkit/walkforward/new.py", True),
         ("protections/Brake.py", True),
+        ("user_data/freqaimodels/Model.py", True),
         ("perpkit/ops/command.py", False),
         ("perpkit/signals/page.md", False),
     ],

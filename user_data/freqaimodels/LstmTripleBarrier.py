@@ -1,13 +1,14 @@
 """An LSTM for HybridAi. To change it, copy this file under a name of yours."""
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from freqtrade.freqai.base_models.BaseClassifierModel import BaseClassifierModel
 from freqtrade.freqai.data_kitchen import FreqaiDataKitchen
 
 from perpkit.bot.hybrid.guarded_model import GuardedModel, require
 from perpkit.bot.hybrid.sequence_model import least_length, read_settings
+from perpkit.bot.hybrid.settings import Task
 from perpkit.learning.classifier import CalibratedClassifier
 
 
@@ -17,6 +18,8 @@ class LstmTripleBarrier(GuardedModel, BaseClassifierModel):
     Its settings (`perpkit/learning/lstm.py`) go into `model_training_parameters`. Needs PyTorch;
     see docs/hybrid_models.md.
     """
+
+    tasks: ClassVar = (Task.OUTCOME,)
 
     def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
         require("lstm", "torch", "sklearn")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +18,7 @@ from pandas import DataFrame
 
 from perpkit.bot.hybrid.environment import PerpetualEnvironment, practice_terms
 from perpkit.bot.hybrid.sequence_model import also_returned
+from perpkit.bot.hybrid.settings import Task
 from perpkit.learning.agents import Agents
 from perpkit.learning.columns import ACTION, CONFIDENCE, PAID, UNCERTAINTY
 
@@ -31,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "progress_bar": False,
 }
 _SEED = 1
+_LOGS = "SB3_LOGDIR"  # of Stable-Baselines3
 
 
 class AgentsModel(ReinforcementLearner):
@@ -41,6 +47,7 @@ class AgentsModel(ReinforcementLearner):
     :raises ConfigurationError: for a setting that cannot be, by its name
     """
 
+    tasks: ClassVar = (Task.ACTION,)
     MyRLEnv = PerpetualEnvironment
 
     def __init__(self, **kwargs: Any) -> None:
@@ -81,7 +88,8 @@ class AgentsModel(ReinforcementLearner):
                 seed = given.get("seed", _SEED) + number
                 own = {**given, "seed": seed, "device": "cpu"}
                 self.freqai_info["model_training_parameters"] = own
-                agents.append(super().fit(data_dictionary, dk, **kw))
+                with _folder_of_logs():
+                    agents.append(super().fit(data_dictionary, dk, **kw))
         finally:
             self.freqai_info["model_training_parameters"] = given
         best.unlink(missing_ok=True)
@@ -107,6 +115,21 @@ class AgentsModel(ReinforcementLearner):
                 UNCERTAINTY: decided.disagreement,
             }
         )
+
+
+@contextmanager
+def _folder_of_logs() -> Iterator[None]:
+    """Gives Stable-Baselines3 a folder for the log of a training, which is removed after it: it
+    makes one in any case, by default in the system's temporary directory, and leaves it there."""
+    if _LOGS in os.environ:
+        yield
+        return
+    with TemporaryDirectory() as folder:
+        os.environ[_LOGS] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_LOGS]
 
 
 def _prices(frame: DataFrame) -> DataFrame:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
-from perpkit.bot.hybrid.guarded_model import GuardedModel
+from perpkit.bot.hybrid.guarded_model import GuardedModel, words_of
 from perpkit.bot.hybrid.sequence_model import also_returned
+from perpkit.bot.hybrid.settings import Task
 from perpkit.checks import is_number
 from perpkit.learning.classifier import TooLittleDataError, Untrained, purged
 from perpkit.learning.columns import UNCERTAINTY
 from perpkit.learning.ensemble import Ensemble, ensemble
-
-logger = logging.getLogger(__name__)
 
 DEFAULT = ("LightGbmTripleBarrier", "LstmTripleBarrier")
 MOST_MEMBERS = 16
@@ -58,6 +56,8 @@ class _WithDisagreement:
 class EnsembleModel(GuardedModel, _WithDisagreement):
     """Part of a FreqAI model, before FreqAI's classifier."""
 
+    tasks: ClassVar = (Task.OUTCOME,)
+
     def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
         self._members = [
             (member, _loaded(member, config))
@@ -75,8 +75,10 @@ class EnsembleModel(GuardedModel, _WithDisagreement):
             try:
                 fitted = model.fit(given, dk)
             except Exception as error:
-                fitted = Untrained(f"{type(error).__name__}: {error}")
-                logger.warning(f"{dk.pair}: {member.name} is left out: {fitted.reason}")
+                fitted = Untrained(words_of(error))
+                left_out = f"{member.name} is left out"
+                words = f"{dk.pair}: {left_out}: {fitted.reason}"
+                self.warn_of_training(left_out, fitted.reason, words)
             trained.append((member.name, member.weight, fitted))
         held, labels = data_dictionary["test_features"], data_dictionary["test_labels"]
         model = ensemble(trained, held.to_numpy(), labels.to_numpy()[:, 0])

@@ -97,6 +97,21 @@ def write_made_with(folder: Path, present: Mapping[str, Any]) -> None:
     put(folder / MADE_WITH, json.dumps(present, indent=1).encode())
 
 
+def refuse_other_task(model: Any, task: str) -> None:
+    """Refuses a task that the model cannot learn: each of its trainings would fail.
+
+    :param model: one that has no `tasks`, such as Freqtrade's own, may learn any
+    :raises ConfigurationError: naming the setting
+    """
+    learned = getattr(model, "tasks", None)
+    if learned is not None and task not in learned:
+        allowed = " or ".join(f'"{each}"' for each in learned)
+        raise ConfigurationError(
+            f'"perpkit.hybrid.task" must be {allowed} for the model {type(model).__name__}, got '
+            f'"{task}"'
+        )
+
+
 def refuse_what_leaks(freqai: dict[str, Any]) -> None:
     """Refuses settings of FreqAI that put later rows before earlier ones.
 

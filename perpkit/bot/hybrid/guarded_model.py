@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import shutil
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from perpkit.learning.columns import CALIBRATION_ERROR
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 10.0
+_NUMBER = re.compile(r"\d+")
 
 
 def require(extra: str, *modules: str) -> None:
@@ -60,6 +62,9 @@ class GuardedModel:
     before it goes on until it expires, and the next attempt is at the next candle.
     """
 
+    # What it can learn, values of "perpkit.hybrid.task"; any where a model says nothing.
+    tasks: ClassVar[tuple[str, ...]]
+
     # Of FreqAI's base class.
     dd: Any
     freqai_info: dict[str, Any]
@@ -76,6 +81,8 @@ class GuardedModel:
         self._waiting: set[str] = set()
         # What last failed in FreqAI's thread beside a training.
         self._stumbled = ""
+        # How often the trainings of a backtest's pair failed, by words without numbers.
+        self._spoiled: Counter[str] = Counter()
         refuse_what_leaks(self.freqai_info)
 
     @property
@@ -109,23 +116,40 @@ class GuardedModel:
             if self.live:
                 raise
             until = f"{unfiltered_df['date'].iloc[-1]:%Y-%m-%d}" if len(unfiltered_df) else "?"
-            reason = _words(error)
-            logger.warning(f"{pair}: no model from the training until {until}: {reason}")
+            reason = words_of(error)
+            words = f"{pair}: no model from the training until {until}: {reason}"
+            self.warn_of_training("no model", reason, words)
             self.note_calibration(dk, 1.0)
             # FreqAI stores them beside the model.
             dk.data_dictionary.setdefault("train_features", pd.DataFrame())
             dk.data_dictionary.setdefault("train_dates", pd.DataFrame())
             return Untrained(reason)
 
+    def warn_of_training(self, outcome: str, reason: str, words: str) -> None:
+        """Warns that a training failed; where those of a backtest fail alike, of the first one.
+
+        :param outcome, reason: which ones are alike; numbers in the reason do not count
+        :param words: of the warning
+        """
+        kind = f"{outcome}: {_NUMBER.sub('N', reason)}"
+        self._spoiled[kind] += 1
+        if self.live or self._spoiled[kind] == 1:
+            logger.warning(words)
+
     def start(self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any) -> Any:
         """Answers the strategy, at each candle of a pair; a pair that failed is tried again."""
         pair = metadata["pair"]
+        self._spoiled.clear()
         if pair in self._failed:
             self._waiting.discard(pair)
             # FreqAI trains the first of its queue once that is due, and looks at no other: behind
             # one that was trained, this pair would wait until that one is due again.
             self._put_first(pair)
-        return super().start(dataframe, metadata, strategy)  # type: ignore[misc]
+        answer = super().start(dataframe, metadata, strategy)  # type: ignore[misc]
+        for kind, times in [] if self.live else self._spoiled.items():
+            if times > 1:
+                logger.info(f"{pair}: {times - 1} more of its trainings failed so: {kind}")
+        return answer
 
     def start_live(
         self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any, dk: Any
@@ -172,7 +196,7 @@ class GuardedModel:
             try:
                 super()._start_scanning(strategy)  # type: ignore[misc]
             except Exception as error:
-                reason = _words(error)
+                reason = words_of(error)
                 if self._stumbled != reason:
                     self._stumbled = reason
                     logger.warning(f"FreqAI's thread of trainings goes on after {reason}")
@@ -209,7 +233,7 @@ class GuardedModel:
         try:
             training()
         except Exception as error:
-            reason = _words(error)
+            reason = words_of(error)
             if known["model_filename"] != before["model_filename"]:
                 # It is saved and in use; what FreqAI does after that has failed.
                 self._trained(pair)
@@ -256,7 +280,7 @@ class GuardedModel:
         return pd.DataFrame(0.0, index=range(rows), columns=columns), dk.do_predict
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
     """The kind and the first line of an error, without FreqAI's hints."""
     lines = message_of(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"

@@ -105,7 +105,9 @@ class Opinions:
                     f"it returned {len(frame)} rows for {rows} candles, or no {USABLE}"
                 )
             use, error = _floats(frame, USABLE), _floats(frame, CALIBRATION_ERROR)
-            probability, seen = _probability(frame, task, side), _floats(frame, _SEEN[task]) != 0
+            probability = _probability(frame, task, side)
+            # Without a model of agents FreqAI returns no column of theirs.
+            seen = np.nan_to_num(_floats(frame, _SEEN[task])) != 0
         except Exception as failure:
             words = f"{type(failure).__name__}: {message_of(failure)}".splitlines()[0]
             self._count(pair, Reason.FAILED, words)

@@ -21,6 +21,7 @@ from perpkit.bot.hybrid.freqai_settings import (
     made_with,
     models_folder,
     refuse_models_of_others,
+    refuse_other_task,
     refuse_what_leaks,
     write_made_with,
 )
@@ -106,6 +107,7 @@ class HybridStrategy(RsiSmaStrategy):
             if not set_aside_damaged(folder):
                 raise
             super().load_freqAI_model()
+        refuse_other_task(self.freqai, self._task())
         write_made_with(folder, present)
 
     def bot_start(self, **kwargs: Any) -> None:

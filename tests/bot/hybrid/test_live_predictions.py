@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from perpkit.learning.columns import ACTION, CONFIDENCE, LOSES, OUTCOME, PAID, PAYS, UNCERTAINTY
 from tests import factories
-from tests.bot.hybrid.trained import BTC, freqai, need_freqai
+from tests.bot.hybrid.trained import BTC, SMALL, freqai, missing, need_freqai
 
 need_freqai()
 
 ROWS, LENGTH = 900, 6
-TREES = {"n_estimators": 10, "min_child_samples": 20}
-TREES_TWICE = [
-    {"model": "LightGbmTripleBarrier", "model_training_parameters": TREES | {"random_state": seed}}
-    for seed in (1, 2)
-]
-SMALL = {
-    "LightGbmTripleBarrier": {"model_training_parameters": TREES},
-    "Ensemble": {"ensemble": TREES_TWICE},
-    "LstmTripleBarrier": {"model_training_parameters": {"hidden": 4, "epochs": 2, "patience": 1}},
-    "PpoAgents": {
-        "model_training_parameters": {"n_steps": 64, "n_epochs": 1},
-        "rl_config": {"agents": 1, "train_cycles": 1, "net_arch": [8], "progress_bar": False},
-    },
-}
 OWN = {"Ensemble": [PAYS, UNCERTAINTY], "PpoAgents": [CONFIDENCE, UNCERTAINTY]}
-
-
-def missing(module: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(find_spec(module) is None, reason=f"{module}: make test-ai")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ and what is said where they cannot be had."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from importlib.util import find_spec
@@ -171,13 +172,18 @@ def test_weights_of_an_ensemble_count(config):
 
 
 def test_a_member_that_fails_is_left_out_and_said(config, caplog):
+    caplog.set_level("INFO")
     listed = [
         {"model": "LightGbmTripleBarrier", "model_training_parameters": TREES},
         {"model": "LightGbmTripleBarrier", "model_training_parameters": {"num_leaves": 0}},
     ]
     together = opinions(config, "Ensemble", freqai=freqai(ensemble=listed))
-    said = [line for line in caplog.messages if "LightGbmTripleBarrier 2 is left out" in line]
-    assert len(said) == 2  # of each training
+    words = f"{BTC}: LightGbmTripleBarrier 2 is left out"
+    said = [line for line in caplog.messages if line.startswith(words)]
+    assert len(said) == 1
+    assert "\n" not in said[0]
+    [others] = [line for line in caplog.messages if "more of its trainings failed so" in line]
+    assert others.startswith(f"{BTC}: 1 more ")
     alone = opinions(
         config, "LightGbmTripleBarrier", freqai=freqai(model_training_parameters=TREES)
     )
@@ -188,7 +194,7 @@ def test_an_ensemble_without_a_member_leaves_the_rules_alone(config, caplog):
     listed = [{"model": "LightGbmTripleBarrier", "model_training_parameters": {"num_leaves": 0}}]
     found = opinions(config, "Ensemble", freqai=freqai(ensemble=listed))
     assert found[PROBABILITY].isna().all()
-    assert sum("no model from the training until" in line for line in caplog.messages) == 2
+    assert sum("no model from the training until" in line for line in caplog.messages) == 1
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed here")
@@ -265,12 +271,36 @@ def test_agents_that_cannot_be_are_refused(config, rl, said):
         run(config, freqaimodel="PpoAgents", freqai=freqai(rl_config=rl))
 
 
+@pytest.mark.parametrize(
+    ("model", "task", "allowed"),
+    [
+        ("LightGbmTripleBarrier", "forward_return", "outcome"),
+        ("LightGbmTripleBarrier", "action", "outcome"),
+        ("Ensemble", "forward_return", "outcome"),
+        pytest.param("LstmTripleBarrier", "action", "outcome", marks=needs_torch),
+        pytest.param("PpoAgents", "outcome", "action", marks=needs_agents),
+        pytest.param("PpoAgents", "forward_return", "action", marks=needs_agents),
+    ],
+)
+def test_a_task_that_a_model_cannot_learn_is_refused(config, model, task, allowed):
+    """At the start: each training would fail, with words about its rows."""
+    said = f'"perpkit.hybrid.task" must be "{allowed}" for the model {model}, got "{task}"'
+    given = freqai(
+        conv_width=LENGTH, ensemble=["LightGbmTripleBarrier"], model_training_parameters={}
+    )
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        run(config, freqaimodel=model, freqai=given, hybrid={"task": task})
+    assert not list((config["user_data_dir"] / "models").rglob("perpkit_made_with.json"))
+
+
 @needs_agents
-def test_agents_that_are_asked_for_an_outcome_say_what_they_need(config, caplog):
-    found = opinions(config, "PpoAgents", freqai=SETTINGS["PpoAgents"]["freqai"])
-    assert found[PROBABILITY].isna().all()
-    said = 'ValueError: agents need "task": "action" in "perpkit.hybrid"'
-    assert sum(said in line for line in caplog.messages) == 2
+def test_trainings_of_agents_leave_no_folder_of_logs(config, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    found = opinions(config, "PpoAgents", **SETTINGS["PpoAgents"])
+    assert found[PROBABILITY].notna().any()
+    assert not list((tmp_path / "temporary").glob("SB3-*"))
+    assert "SB3_LOGDIR" not in os.environ
 
 
 @needs_agents

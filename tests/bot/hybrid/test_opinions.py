@@ -136,6 +136,13 @@ def test_a_regressor_that_was_not_asked_is_untrained():
     assert opinions.report().pairs == {PAIR: "untrained"}
 
 
+def test_agents_that_were_not_trained_are_untrained():
+    """FreqAI then returns nothing of their confidence, which is no confidence of 0."""
+    opinions = running()
+    asked(opinions, frame(use=0, **{"&-action": [0.0] * 3}), task=Task.ACTION)
+    assert opinions.report().without == {"untrained": 1}
+
+
 def test_pairs_have_reasons_of_their_own(caplog):
     opinions = running()
     asked(opinions, frame(use=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,26 @@ BTC = "BTC/USDT:USDT"
 ROWS = 800 + 24 * 41
 BEGIN = START + timedelta(days=64)
 END = BEGIN + timedelta(days=10)
+
+TREES = {"n_estimators": 10, "min_child_samples": 20}
+TREES_TWICE = [
+    {"model": "LightGbmTripleBarrier", "model_training_parameters": TREES | {"random_state": seed}}
+    for seed in (1, 2)
+]
+# Of each model, what makes its trainings quick.
+SMALL: dict[str, dict[str, Any]] = {
+    "LightGbmTripleBarrier": {"model_training_parameters": TREES},
+    "Ensemble": {"ensemble": TREES_TWICE},
+    "LstmTripleBarrier": {"model_training_parameters": {"hidden": 4, "epochs": 2, "patience": 1}},
+    "PpoAgents": {
+        "model_training_parameters": {"n_steps": 64, "n_epochs": 1},
+        "rl_config": {"agents": 1, "train_cycles": 1, "net_arch": [8], "progress_bar": False},
+    },
+}
+
+
+def missing(module: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(find_spec(module) is None, reason=f"{module}: make test-ai")
 
 
 def need_freqai() -> None:

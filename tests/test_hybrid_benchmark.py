@@ -1,0 +1,75 @@
+"""The benchmark of HybridAi: each model can be made as it asks, and its table of returns."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from freqtrade.configuration.load_config import load_config_file
+from freqtrade.misc import deep_merge_dicts
+
+from tests.bot.hybrid.trained import need_freqai
+
+need_freqai()
+
+from benchmarks.hybrid_ai import MODELS, PAIRS, add_returns, settings_of  # noqa: E402
+from perpkit.bot.hybrid.freqai_settings import refuse_other_task  # noqa: E402
+from perpkit.learning.vote import Vote  # noqa: E402
+from tests.conftest import REPOSITORY  # noqa: E402
+
+
+def test_it_knows_each_model_that_is_shipped():
+    shipped = (REPOSITORY / "user_data/freqaimodels").glob("[A-Z]*.py")
+    assert sorted(MODELS) == sorted(path.stem for path in shipped)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_model_can_be_made_with_its_settings(default_futures_config, model):
+    from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
+
+    if model in ("LstmTripleBarrier", "Ensemble"):
+        pytest.importorskip("torch", reason="make test-ai")
+    if model == "PpoAgents":
+        pytest.importorskip("stable_baselines3", reason="make test-ai")
+    overlay = load_config_file(str(REPOSITORY / "config.freqai.json.example"))
+    own = settings_of(model, Vote.AGREE, 48, PAIRS[:2])
+    config = deep_merge_dicts(own, {**default_futures_config, **overlay, "freqaimodel": model})
+    made = FreqaiModelResolver.load_freqaimodel(config)
+    refuse_other_task(made, own["perpkit"]["hybrid"].get("task", "outcome"))
+    assert made.freqai_info["feature_parameters"]["label_period_candles"] == 48
+    assert own["perpkit"]["hybrid"]["vote"] == "agree"
+    assert all("vote" not in each.get("perpkit", {}).get("hybrid", {}) for each in MODELS.values())
+
+
+def returns(first: str, *values: float) -> pd.Series:
+    return pd.Series(values, pd.date_range(first, periods=len(values), tz="UTC"))
+
+
+def test_returns_of_several_runs_become_one_table(tmp_path):
+    path = tmp_path / "new" / "returns.csv"
+    one, two = returns("2022-01-01", 0.1, -0.2), returns("2022-01-01", 0.0, 1 / 3)
+    for name, values in {"rules": one, "model agree": two, "rules again": one}.items():
+        add_returns(path, name, values)
+    add_returns(path, "rules", one)  # of the next model
+    found = pd.read_csv(io.StringIO(path.read_text()), index_col="date", parse_dates=True)
+    assert list(found) == ["rules", "model agree", "rules again"]
+    assert [f"{day:%Y-%m-%d}" for day in found.index] == ["2022-01-01", "2022-01-02"]
+    assert found["model agree"].tolist() == two.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("rules", returns("2022-01-01", 0.1, 0.2), "rules was another"),
+        ("model", returns("2022-01-02", 0.1, 0.1), "of other days than model"),
+    ],
+)
+def test_returns_that_do_not_fit_leave_the_table_as_it_was(tmp_path: Path, name, values, said):
+    path = tmp_path / "returns.csv"
+    add_returns(path, "rules", returns("2022-01-01", 0.1, 0.1))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=said):
+        add_returns(path, name, values)
+    assert path.read_bytes() == before
