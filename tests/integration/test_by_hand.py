@@ -140,7 +140,7 @@ def test_a_position_is_changed_by_hand(action, state, side):
 
 
 @pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
-def test_a_bot_that_wants_to_leave_right_after_a_reversal_sends_next_to_nothing(side):
+def test_a_bot_that_leaves_right_after_a_reversal_sends_next_to_nothing(side):
     """Each exit that is refused (-2022) asks for a comparison, which explains it."""
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue, side)
