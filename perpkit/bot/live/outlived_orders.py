@@ -51,8 +51,8 @@ class OutlivedOrders:
     def refusal(self, pair: str) -> str | None:
         """Returns why entries into this pair are refused, or None.
 
-        What an entry of a closed trade fills needs that trade, and a pair has one open trade. A stop
-        of a closed trade would close the next one, and is not of its orders.
+        What an entry of a closed trade fills needs that trade, and a pair has one open trade. A
+        stop of a closed trade would close the next one, and is not of its orders.
         """
         for order in Order.get_open_orders():
             trade = order.trade
