@@ -371,6 +371,24 @@ def test_a_stop_of_a_closed_trade_is_cancelled_after_a_restart(start_bot, venue)
         assert live_stops(venue) == []
 
 
+def test_no_entry_while_a_stop_of_a_closed_trade_is_there():
+    """It would close the next trade, and the database would not know why."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        fault = add_fault(venue, FaultKind.RESET, f"DELETE {STOP}")
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not bot.trades()[0].is_open, MINUTE, STEP)
+        bot.bot.strategy.leave = False
+        bot.bot.strategy.side = "long"
+        bot.run(30, STEP)  # Freqtrade locks the pair until the next candle
+        assert [trade.is_open for trade in bot.trades()] == [False]
+        assert len(live_stops(venue)) == 1
+        remove_fault(venue, fault)
+        bot.run_until(lambda: venue.amount, MINUTE, STEP)
+        assert len(live_stops(venue)) == 1
+        assert differences(bot.trades(), venue) == []
+
+
 # What the database does not know
 
 

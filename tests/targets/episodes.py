@@ -81,8 +81,15 @@ class Episode:
             return ()
         kind, endpoint = _LOST[self.trouble]
         since = int((MINUTE + timedelta(minutes=self.since)).timestamp() * 1000)
-        until = since + int(self.seconds * 1000)
+        until = int(self.answered_from.timestamp() * 1000)
         return (Fault(kind, endpoint=endpoint, since=since, until=until),)
+
+    @property
+    def answered_from(self) -> datetime:
+        """From then on the exchange answers everything, to the end."""
+        if self.trouble not in _LOST:
+            return MINUTE
+        return MINUTE + timedelta(minutes=self.since, seconds=self.seconds)
 
 
 def episode(seed: int) -> Episode:

@@ -175,7 +175,11 @@ class Rehearsal:
     def live(
         self, bot: InProcessBot, up_since: datetime = START, until: datetime | None = None
     ) -> None:
-        """To the end of the episode, and until all has been quiet for a while."""
+        """To the end of the episode, or until all has been quiet for a while.
+
+        That is counted from when the exchange answers everything: before, a bot can neither learn
+        what has filled nor book it.
+        """
         drawn, venue, calm = self._drawn, self._venue, 0
         end = until or self._at(LONGEST)
         while bot.now < end and calm < _CALM_CYCLES:
@@ -191,7 +195,8 @@ class Rehearsal:
             bot.run(1, STEP)
             self._outcome.cycles += 1
             self._look(bot, before, up_since)
-            calm = calm + 1 if not venue.held else 0
+            answered = bot.now >= drawn.answered_from
+            calm = calm + 1 if answered and not venue.held else 0
 
     def _leave(self, bot: InProcessBot) -> None:
         drawn, told = self._drawn, bot.now >= self._at(TOLD)
@@ -256,9 +261,8 @@ class Rehearsal:
 
     def _is_due(self, what: str, due: bool, bot: InProcessBot, up_since: datetime) -> None:
         now = bot.now
-        troubled = [MINUTE + timedelta(minutes=self._drawn.since, seconds=self._drawn.seconds)]
         since = self._due.setdefault(what, now) if due else self._due.pop(what, now)
-        since = max(since, up_since, *(troubled if self._drawn.faults else ()))
+        since = max(since, up_since, self._drawn.answered_from)
         if due and now - since > _GRACE:
             self._outcome.wrong.append(f"neither, while {what} was due, at {now:%H:%M:%S}")
             del self._due[what]

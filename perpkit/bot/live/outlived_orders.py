@@ -42,22 +42,25 @@ class OutlivedOrders:
                     trade = order.trade
                     if trade is None:
                         self._warn_without_trade(order)
-                    elif trade.is_open:
-                        continue
-                    elif order.ft_order_side == "stoploss":
+                    elif _is_outlived(order, "stoploss"):
                         self._stop_orders.cancel(order)
                         logger.info(f"{what}: done.")
-                    elif _is_outlived_entry(order):
+                    elif _is_outlived(order, trade.entry_side):
                         self._closing.end(trade, order)
 
     def refusal(self, pair: str) -> str | None:
         """Returns why entries into this pair are refused, or None.
 
-        What an entry of a closed trade fills needs that trade, and a pair has one open trade.
+        What an entry of a closed trade fills needs that trade, and a pair has one open trade. A
+        stop of a closed trade would close the next one, and is not of its orders.
         """
         for order in Order.get_open_orders():
-            if order.ft_pair == pair and _is_outlived_entry(order):
-                return f"entry {order.order_id} of a closed trade has not been cancelled yet"
+            trade = order.trade
+            if order.ft_pair != pair or trade is None:
+                continue
+            for what, side in (("entry", trade.entry_side), ("stop", "stoploss")):
+                if _is_outlived(order, side):
+                    return f"{what} {order.order_id} of a closed trade has not been cancelled yet"
         return None
 
     def _warn_without_trade(self, order: Order) -> None:
@@ -83,7 +86,7 @@ class OutlivedOrders:
         return True
 
 
-def _is_outlived_entry(order: Order) -> bool:
-    """Whether an open order is an entry of a trade that has been closed."""
+def _is_outlived(order: Order, side: str) -> bool:
+    """Whether an open order is of this side, of a trade that has been closed."""
     trade = order.trade
-    return trade is not None and not trade.is_open and order.ft_order_side == trade.entry_side
+    return trade is not None and not trade.is_open and bool(order.ft_order_side == side)
