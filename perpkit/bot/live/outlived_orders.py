@@ -44,6 +44,8 @@ class OutlivedOrders:
                         self._warn_without_trade(order)
                     elif _is_outlived(order, "stoploss"):
                         self._stop_orders.cancel(order)
+                        if order.ft_is_open:
+                            self._end_triggered(order)
                         logger.info(f"{what}: done.")
                     elif _is_outlived(order, trade.entry_side):
                         self._closing.end(trade, order)
@@ -62,6 +64,19 @@ class OutlivedOrders:
                 if _is_outlived(order, side):
                     return f"{what} {order.order_id} of a closed trade has not been cancelled yet"
         return None
+
+    def _end_triggered(self, order: Order) -> None:
+        """Ends a stop that has become an order although its trade is closed.
+
+        Its fill would change the profit of that trade, to which it does not belong.
+        """
+        order.update_from_ccxt_object({"id": order.order_id, "status": "canceled"})
+        Trade.commit()
+        warn(
+            self._bot,
+            f"Stop {order.order_id} in {order.ft_pair} has triggered after its trade was closed: "
+            "what it may have closed was not this bot's.",
+        )
 
     def _warn_without_trade(self, order: Order) -> None:
         if order.order_id in self._without_trade:

@@ -294,9 +294,11 @@ class RunningParts(NoParts):
             )
             if against:
                 return Why(RefusalKind.BOOK, against)
+        if against_fleet := self._fleet.refusal(pair, now):  # otherwise it claims the pair
+            return against_fleet
         if self._last_look is not None and (held := self._last_look.refusal(pair)):
             return Why(RefusalKind.EXCHANGE, held)
-        return self._fleet.refusal(pair, now)  # last: it claims the pair
+        return None
 
     def entry_price(self, pair: str, proposed: float, tag: str | None) -> float:
         """Returns the price of an entry, for `custom_entry_price`."""

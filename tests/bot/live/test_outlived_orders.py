@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Order, Trade
 
+from perpkit.bot.live import outlived_orders
 from perpkit.bot.live.outlived_orders import OutlivedOrders
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trade_lock import TradeLock
@@ -42,6 +44,13 @@ def with_stop(**trade: Any) -> Trade:
     return made
 
 
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(outlived_orders, "warn", lambda _, message: found.append(message))
+    return found
+
+
 def outlived(stops: Stops) -> OutlivedOrders:
     bot = SimpleNamespace(_exit_lock=TradeLock(), handle_cancel_order=lambda *_: None)
     return OutlivedOrders(bot, stops, None, Trying())
@@ -57,6 +66,19 @@ def test_no_entry_beside_a_stop_of_a_closed_trade(trade_database, is_short):
     stops.answers = True
     orders.cancel()
     assert orders.refusal(trade.pair) is None
+
+
+def test_a_stop_that_triggered_after_its_trade_closed_is_ended_and_reported(trade_database, said):
+    """Freqtrade books a stop of open trades only: its pair would be refused until a restart."""
+    trade, stops = with_stop(close_rate=30_600.0), Stops()
+    orders, profit = outlived(stops), trade.close_profit_abs
+    with mock.patch.object(stops, "cancel"):  # which leaves a stop that has triggered
+        orders.cancel()
+    assert not trade.has_open_sl_orders
+    assert (trade.orders[-1].safe_filled, trade.close_profit_abs) == (0.0, profit)
+    assert orders.refusal(trade.pair) is None
+    [message] = said
+    assert "Stop stop in BTC/USDT:USDT has triggered after its trade was closed" in message
 
 
 @pytest.mark.parametrize("is_short", [False, True])
