@@ -68,7 +68,7 @@ def test_no_entry_beside_a_stop_of_a_closed_trade(trade_database, is_short):
     assert orders.refusal(trade.pair) is None
 
 
-def test_a_stop_that_triggered_after_its_trade_closed_is_ended_and_reported(trade_database, said):
+def test_a_stop_that_triggers_after_its_trade_closed_is_ended(trade_database, said):
     """Freqtrade books a stop of open trades only: its pair would be refused until a restart."""
     trade, stops = with_stop(close_rate=30_600.0), Stops()
     orders, profit = outlived(stops), trade.close_profit_abs
