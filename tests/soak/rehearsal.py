@@ -37,6 +37,7 @@ EXCUSES = (
     FaultKind.EMPTY_BOOK,
     FaultKind.SYMBOL_STATUS,
     FaultKind.DELISTING,
+    FaultKind.PERMISSION_REMOVED,
 )
 STEP = timedelta(seconds=5)  # Freqtrade's own
 SPOKEN = (RPCMessageType.WARNING, RPCMessageType.EXCEPTION, RPCMessageType.STRATEGY_MSG)
