@@ -16,6 +16,7 @@ from perpkit.market.times import dates_every
 from perpkit.parameters import declared
 from perpkit.record import identity
 from perpkit.venue.market.universe import universe
+from tests.bench.source_trees import tree_of
 from tests.conftest import REPOSITORY
 from tests.factories import START
 
@@ -112,7 +113,7 @@ def _locals(tree: ast.Module) -> set[str]:
 
 def caches(text: str) -> dict[str, bool]:
     """The caches of a module's text, and whether each is bounded by itself."""
-    tree = ast.parse(text)
+    tree = tree_of(text)
     grown = set(_changed(tree)) - _of_instances(tree) - _locals(tree)
     found = dict.fromkeys((name for name in _containers(tree.body) if name in grown), False)
     return {**found, **dict(_cached(tree))}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.source_trees import tree_of
+
 TESTS = Path(__file__).parent
 LONGEST_NAME = 69
 MOST_COLUMNS = 5
@@ -16,7 +18,7 @@ MOST_COLUMNS = 5
 def modules_of_tests(source: str) -> set[str]:
     """Those that a module imports, or imports something from."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -54,7 +56,7 @@ def long_names(source: str) -> list[str]:
     """Those of tests that do not fit into a line of pytest's report."""
     return [
         node.name
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(tree_of(source))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
         and len(node.name) > LONGEST_NAME
@@ -63,7 +65,7 @@ def long_names(source: str) -> list[str]:
 
 def wide_tables(source: str) -> Iterator[tuple[str, ...]]:
     """Columns of the tables whose rows a reader has to count through."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         # Without a table, it is schemathesis's.
         is_call = isinstance(node, ast.Call) and bool(node.args)
         if is_call and ast.unparse(node.func).endswith("parametrize"):

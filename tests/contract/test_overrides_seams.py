@@ -13,13 +13,14 @@ from freqtrade.resolvers.strategy_resolver import StrategyResolver
 
 from perpkit.bot.layer.overridden import OVERRIDABLE, overrides_of
 from perpkit.bot.layer.warm_up import MOST_REQUESTS
+from tests.bench.source_trees import tree_of
 
 pytestmark = pytest.mark.contract
 
 
 def test_the_resolver_overrides_these_and_no_other():
     """A new one needs a row in perpkit.bot.layer.overrides."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(StrategyResolver.load_strategy)))
+    tree = tree_of(textwrap.dedent(inspect.getsource(StrategyResolver.load_strategy)))
     (listed,) = (
         node.value
         for node in ast.walk(tree)

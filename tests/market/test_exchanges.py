@@ -19,6 +19,7 @@ from perpkit.market.exchanges import (
     known_as,
     named,
 )
+from tests.bench.source_trees import tree_of
 from tests.conftest import REPOSITORY
 
 
@@ -98,7 +99,7 @@ MAY_COMPARE = {"perpkit/rehearsal/redirection.py"}
 
 
 def compares_names(source: str) -> bool:
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         if not isinstance(node, ast.Compare):
             continue
         sides = [node.left, *node.comparators]

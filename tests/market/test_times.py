@@ -20,6 +20,7 @@ from perpkit.market.positioning import positioning_readings, with_positioning
 from perpkit.market.ratio_file import parse_feather
 from perpkit.market.times import dated, dates_at, dates_every, dates_of, shifted
 from tests import factories
+from tests.bench.source_trees import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # The venue is a program of its own, and imports nothing of the rest.
@@ -54,7 +55,7 @@ def name_of(call: ast.Call) -> str:
 def definitions():
     """Every function and class at the top of a module: (path, definition)."""
     for path in SOURCES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree_of(path.read_text(encoding="utf-8")).body:
             yield path.relative_to(ROOT).as_posix(), node
 
 
@@ -118,12 +119,12 @@ def test_who_reads_dates_converts_them():
     ],
 )
 def test_a_reader_that_converts_nothing_would_be_found(source, safe):
-    assert looks_at_one(ast.parse(f"def read(): {source}")) is safe
+    assert looks_at_one(tree_of(f"def read(): {source}")) is safe
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
 def test_a_maker_elsewhere_would_be_found(name):
-    assert calls_in(ast.parse(f"dates = pd.{name}(rows)")) & MAKERS == {name}
+    assert calls_in(tree_of(f"dates = pd.{name}(rows)")) & MAKERS == {name}
 
 
 @pytest.mark.parametrize("unit", UNITS)

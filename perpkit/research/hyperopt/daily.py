@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class _Made:
             )
         try:
             given = [(day, float(profit)) for day, profit in metrics["daily_profit"]]
-            days = dates_of(pd.DatetimeIndex([day for day, _ in given]))
+            days = dates_of([datetime.fromisoformat(str(day)) for day, _ in given])
             profits = pd.Series([profit for _, profit in given], index=days, dtype=float)
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(

@@ -22,6 +22,7 @@ from perpkit.bot.acceleration import parts, switch
 from perpkit.bot.loading import accelerating
 from tests.bench import backtests
 from tests.bench.backtests import backtest, write_candles
+from tests.bench.source_trees import tree_of
 from tests.conftest import REPOSITORY
 
 FOLDER = Path(room.__file__).parent
@@ -55,7 +56,7 @@ def used(part: str) -> set[str]:
 
 def _imported(module: str) -> set[str]:
     """Those that the module of a part imports."""
-    tree, found = ast.parse((FOLDER / f"{module}.py").read_text()), set()
+    tree, found = tree_of((FOLDER / f"{module}.py").read_text()), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("freqtrade"):
             names = {f"{node.module}:{alias.name}" for alias in node.names}

@@ -13,6 +13,7 @@ import perpkit.bot
 from perpkit.bot.live import replaced
 from perpkit.bot.live.replaced import REPLACED, Lock, replace, under_lock
 from perpkit.bot.positions.trade_lock import TradeLock
+from tests.bench.source_trees import tree_of
 
 # The attributes of these are Freqtrade's; `market_lot` replaces one in every mode, and `attaching`
 # puts it back before the next strategy at the same exchange.
@@ -22,7 +23,7 @@ ELSEWHERE = {"replaced.py", "market_lot.py", "attaching.py"}
 
 def attributes_set(source: str) -> list[str]:
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree_of(source)):
         targets = node.targets if isinstance(node, ast.Assign) else []
         for target in targets:
             if isinstance(target, ast.Attribute):
