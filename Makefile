@@ -24,7 +24,7 @@ SEED ?= 1
 BENCH ?=
 # Of HybridAi, for bench-ai, and how many variants were tried on its days.
 MODELS ?= LightGbmTripleBarrier LstmTripleBarrier Ensemble PpoAgents
-IDEAS  ?= 20
+IDEAS  ?= 8
 # Options of the matrix.
 COMPAT ?=
 
@@ -164,8 +164,8 @@ bench: setup
 	$(BIN)/python -m benchmarks.bench $(BENCH) --json bench/bench.json
 
 # Hours, most of them for the agents: what each model of HybridAi earned on the real candles, and the
-# daily returns of each row as a table, with the verdict on it. IDEAS are its 13 rows, and seven trials
-# that docs/evidence/research-log.toml has beside them.
+# daily returns of each row with a model as a table, with the verdict on it. IDEAS are this table and
+# the seven trials that docs/evidence/research-log.toml has beside it.
 bench-ai: $(AI)/.ready
 	$(AI)/bin/python -m benchmarks.hybrid_ai --folder bench/hybrid_ai --returns bench/hybrid_ai.csv \
 		--model $(MODELS)

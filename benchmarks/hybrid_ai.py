@@ -160,11 +160,10 @@ def main() -> None:
             stats = backtest(folder, model, given.timerange, settings)
             marked = equity(stats, of)
             print(row(vote, marked, stats["trades"]), flush=True)
-            if given.returns:
-                # The rules are the same whichever model is beside them.
-                name = str(vote) if vote is Vote.RULES_ONLY else f"{model} {vote}"
+            # The rules alone are no trial of a model.
+            if given.returns and vote is not Vote.RULES_ONLY:
                 try:
-                    add_returns(given.returns, name, daily_returns(marked))
+                    add_returns(given.returns, f"{model} {vote}", daily_returns(marked))
                 except ValueError as error:
                     sys.exit(str(error))
         found = predicted(folder, given.horizon)

@@ -119,7 +119,7 @@ def print_gate(found: Gate, best: str | None, days: int) -> None:
         console.print("Not shown: no trial can be judged by these days.")
         return
     pbo = "" if found.crossed is None else f", PBO {found.crossed.probability:.0%}"
-    alone = f", {found.alone:.1%} by itself" if found.ideas > 1 else ""
+    alone = f" ({found.alone:.1%} if nothing else had been tried)" if found.ideas > 1 else ""
     console.print(
         f"{'Passes' if found.passes else 'Not shown'}: {best} is the best of {found.trials:,} "
         f"trials, with a Sharpe ratio of {found.sharpe * DAYS_A_YEAR**0.5:.2f} in {days:,} days; "

@@ -258,7 +258,7 @@ def test_a_table_of_trials(tmp_path):
     assert (found["best"], found["passes"], found["trials"]) == ("edge", True, 2)
     shown = said("verdict", tmp_path / "returns.csv")
     assert "Passes: edge is the best of 2 trials, with a Sharpe ratio of 3.00" in shown
-    assert "Not shown" in said("verdict", tmp_path / "returns.csv", "--ideas", 100_000)
+    assert "Not shown" in said("verdict", tmp_path / "returns.csv", "--ideas", 10_000)
 
 
 @pytest.mark.parametrize(
@@ -296,10 +296,10 @@ def test_the_epochs_of_a_hyperopt(tmp_path):
     assert (found["best"], found["passes"]) == ("epoch 2", True)
     assert (found["epochs"], found["trials"], found["ideas"]) == (5, 3, 1)
     assert found["crossed"]["probability"] < 0.5
-    shown = " ".join(said("verdict", path, "--ideas", 100_000).split())
+    shown = " ".join(said("verdict", path, "--ideas", 10_000).split())
     assert "Not shown: epoch 2 is the best of 3 trials" in shown
     assert "Of 5 epochs, 3 are different" in shown
-    assert f"{found['alone']:.1%} by itself" in shown
+    assert "if nothing else had been tried)" in shown
     path.write_text(json.dumps({**lines[0], "loss": 1e5}))
     assert "got none of 1" in said("verdict", path, code=2)
     assert "hyperopt must be a file" in said("verdict", tmp_path / "no.fthypt", code=2)

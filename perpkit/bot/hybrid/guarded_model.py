@@ -148,7 +148,7 @@ class GuardedModel:
         answer = super().start(dataframe, metadata, strategy)  # type: ignore[misc]
         for kind, times in [] if self.live else self._spoiled.items():
             if times > 1:
-                logger.info(f"{pair}: {times - 1} more of its trainings failed so: {kind}")
+                logger.info(f"{pair}: {times - 1} more of its trainings went the same way: {kind}")
         return answer
 
     def start_live(

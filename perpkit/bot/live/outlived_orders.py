@@ -46,7 +46,8 @@ class OutlivedOrders:
                         self._stop_orders.cancel(order)
                         if order.ft_is_open:
                             self._end_triggered(order)
-                        logger.info(f"{what}: done.")
+                        else:
+                            logger.info(f"{what}: done.")
                     elif _is_outlived(order, trade.entry_side):
                         self._closing.end(trade, order)
 
@@ -66,10 +67,13 @@ class OutlivedOrders:
         return None
 
     def _end_triggered(self, order: Order) -> None:
-        """Ends a stop that has become an order although its trade is closed.
+        """Ends a stop that has become an order, and filled, although its trade is closed.
 
         Its fill would change the profit of that trade, to which it does not belong.
         """
+        found = self._bot.exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
+        if found["status"] != "closed":  # it could not be cancelled, which is tried again
+            return
         order.update_from_ccxt_object({"id": order.order_id, "status": "canceled"})
         Trade.commit()
         warn(

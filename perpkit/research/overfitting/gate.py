@@ -123,7 +123,7 @@ def gate(returns: ArrayLike, *, ideas: float = 1, seed: int = 0) -> Gate:
     if not len(kept) or len(values) < LEAST_DAYS:
         return Gate(_criteria(1.0, None, len(values), active), 0, values.shape[1], ideas)
     judged = values[:, kept]
-    best = best_trial(judged, seed=seed)
+    best = best_trial(judged, seed=seed, limit=_limit_of_one(ideas))
     luck = _of_all(best.luck, ideas)
     measured = moments(judged[:, best.column])
     crossed = _crossed(judged)
@@ -167,6 +167,11 @@ def _of_all(luck: float, ideas: float) -> float:
     return float(-np.expm1(ideas * np.log1p(-luck))) if luck < 1 else 1.0
 
 
+def _limit_of_one(ideas: float) -> float:
+    """Returns the luck that each of so many ideas has to reach; the inverse of `_of_all`."""
+    return float(-np.expm1(np.log1p(-MOST_LUCK) / ideas))
+
+
 def _crossed(values: NDArray[np.float64]) -> Overfitting | None:
     if values.shape[1] < 2:
         return None
@@ -193,5 +198,4 @@ def _needed_days(days: int, best: BestTrial, ideas: float) -> float:
     """
     if best.t <= 0 or best.luck >= 0.5:
         return inf
-    limit = -np.expm1(np.log1p(-MOST_LUCK) / ideas)
-    return float(days * (norm.isf(limit) / norm.isf(best.luck)) ** 2)
+    return float(days * (norm.isf(_limit_of_one(ideas)) / norm.isf(best.luck)) ** 2)

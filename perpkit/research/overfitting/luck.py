@@ -19,14 +19,18 @@ it would be noise: of many trials, the best would be one whose error came out sm
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, sqrt
+from math import ceil, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perpkit.research.overfitting.bootstrap import draws, typical_block_length
 
+# Samples at a time; how many of them have to be as good as the best trial before no more are drawn,
+# and how many are drawn at most.
 _SAMPLES = 1_000
+_BEYOND = 5
+_MOST_SAMPLES = 50_000
 # Trials at a time, so that memory does not grow with their number.
 _AT_A_TIME = 256
 
@@ -44,22 +48,37 @@ class BestTrial:
     luck: float
 
 
-def best_trial(returns: NDArray[np.float64], *, seed: int) -> BestTrial:
+def best_trial(returns: NDArray[np.float64], *, seed: int, limit: float = 0.05) -> BestTrial:
     """Returns the best of several trials, and how probable it is without any edge.
 
     :param returns: shape (periods, trials), as fractions; none of the trials constant
+    :param limit: of luck; a smaller one needs more samples, which are drawn only while few of them
+        are as good (J. Besag and P. Clifford, Sequential Monte Carlo p-values, Biometrika 78(2),
+        1991), and 50,000 at most
     """
-    drawn = draws(len(returns), typical_block_length(returns), _SAMPLES, seed=seed)
-    highest = np.full(_SAMPLES, -np.inf)
+    block = typical_block_length(returns)
+    most = min(max(_SAMPLES, ceil(4 / limit)), _MOST_SAMPLES)
+    beyond = samples = 0
+    while samples < most and beyond < _BEYOND:
+        drawn = draws(len(returns), block, _SAMPLES, seed=seed + samples)
+        values, highest = _highest(returns, drawn)
+        beyond += int((highest >= values.max()).sum())
+        samples += _SAMPLES
+    column = int(values.argmax())
+    return BestTrial(column, float(values[column]), (1 + beyond) / (1 + samples))
+
+
+def _highest(
+    returns: NDArray[np.float64], drawn: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the t value of each trial, and the largest one of all trials in each sample."""
+    highest = np.full(len(drawn), -np.inf)
     values = []
     for first in range(0, returns.shape[1], _AT_A_TIME):
         t, of_samples = _t_values(returns[:, first : first + _AT_A_TIME], drawn)
         values.append(t)
         np.maximum(highest, of_samples.max(axis=1), out=highest)
-    found = np.concatenate(values)
-    column = int(found.argmax())
-    beyond = int((highest >= found[column]).sum())
-    return BestTrial(column, float(found[column]), (1 + beyond) / (1 + _SAMPLES))
+    return np.concatenate(values), highest
 
 
 def _t_values(

@@ -182,7 +182,9 @@ def test_a_member_that_fails_is_left_out_and_said(config, caplog):
     said = [line for line in caplog.messages if line.startswith(words)]
     assert len(said) == 1
     assert "\n" not in said[0]
-    [others] = [line for line in caplog.messages if "more of its trainings failed so" in line]
+    [others] = [
+        line for line in caplog.messages if "more of its trainings went the same way" in line
+    ]
     assert others.startswith(f"{BTC}: 1 more ")
     alone = opinions(
         config, "LightGbmTripleBarrier", freqai=freqai(model_training_parameters=TREES)

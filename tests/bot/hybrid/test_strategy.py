@@ -166,7 +166,7 @@ def rules_carry_on(found, rules, caplog, words: str) -> None:
 
 def assert_counted(caplog, others: int, words: str) -> None:
     """The trainings that failed as the first one did have one line together, of their number."""
-    [said] = [line for line in caplog.messages if "more of its trainings failed so" in line]
+    [said] = [line for line in caplog.messages if "more of its trainings went the same way" in line]
     assert said.startswith(f"{BTC}: {others} more ")
     assert words in said
 

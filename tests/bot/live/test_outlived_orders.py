@@ -51,8 +51,11 @@ def said(monkeypatch) -> list[str]:
     return found
 
 
-def outlived(stops: Stops) -> OutlivedOrders:
-    bot = SimpleNamespace(_exit_lock=TradeLock(), handle_cancel_order=lambda *_: None)
+def outlived(stops: Stops, status: str = "open") -> OutlivedOrders:
+    exchange = SimpleNamespace(fetch_stoploss_order=lambda *_: {"status": status})
+    bot = SimpleNamespace(
+        _exit_lock=TradeLock(), handle_cancel_order=lambda *_: None, exchange=exchange
+    )
     return OutlivedOrders(bot, stops, None, Trying())
 
 
@@ -68,17 +71,18 @@ def test_no_entry_beside_a_stop_of_a_closed_trade(trade_database, is_short):
     assert orders.refusal(trade.pair) is None
 
 
-def test_a_stop_that_triggers_after_its_trade_closed_is_ended(trade_database, said):
+@pytest.mark.parametrize(("status", "ended"), [("closed", True), ("open", False)])
+def test_a_stop_that_triggers_after_its_trade_closed_is_ended(trade_database, said, status, ended):
     """Freqtrade books a stop of open trades only: its pair would be refused until a restart."""
     trade, stops = with_stop(close_rate=30_600.0), Stops()
-    orders, profit = outlived(stops), trade.close_profit_abs
+    orders, profit = outlived(stops, status), trade.close_profit_abs
     with mock.patch.object(stops, "cancel"):  # which leaves a stop that has triggered
         orders.cancel()
-    assert not trade.has_open_sl_orders
+    assert trade.has_open_sl_orders is not ended
     assert (trade.orders[-1].safe_filled, trade.close_profit_abs) == (0.0, profit)
-    assert orders.refusal(trade.pair) is None
-    [message] = said
-    assert "Stop stop in BTC/USDT:USDT has triggered after its trade was closed" in message
+    assert (orders.refusal(trade.pair) is None) is ended
+    words = "Stop stop in BTC/USDT:USDT has triggered after its trade was closed"
+    assert [words in message for message in said] == [True] * ended
 
 
 @pytest.mark.parametrize("is_short", [False, True])

@@ -55,6 +55,15 @@ def test_the_kinds_are_what_they_say():
             assert np.mean(ratios) == pytest.approx(EDGE, abs=0.03), kind.name
 
 
+def test_a_large_edge_passes_among_many_ideas():
+    """A thousand samples cannot show so little luck as each of 599 ideas may have."""
+    found = gate(edge(ratio=0.3), ideas=599)
+    assert found.passes
+    assert found.alone < 1e-4
+    assert found.needed_days < 1_095
+    assert not gate(edge(ratio=0.05), ideas=599).passes
+
+
 def test_an_edge_passes_with_its_figures():
     found = gate(edge())
     assert found.passes
