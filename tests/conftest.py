@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exchange import Exchange
@@ -30,17 +27,6 @@ settings.register_profile("perpkit", deadline=None, derandomize=True, max_exampl
 settings.load_profile("perpkit")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-# Bots write their files in every cycle, and no disk has to wait for each; a run takes up to 2 GB.
-_MEMORY, _ENOUGH = Path("/dev/shm"), 4 * 2**30
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Temporary folders are in memory where there is room, unless PYTEST_DEBUG_TEMPROOT is set."""
-    there = _MEMORY.is_dir() and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
-    room = psutil.virtual_memory().available > 2 * _ENOUGH
-    if there and room and shutil.disk_usage(_MEMORY).free > _ENOUGH:
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture(autouse=True)

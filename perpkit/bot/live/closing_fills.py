@@ -46,6 +46,8 @@ class ClosingFills:
                 if trade.is_open:
                     self._end_entries(trade)
                     set_amount_before(trade, order, found["filled"])
+                elif order.ft_order_side == "stoploss" and order.ft_is_open:
+                    return False  # it is no part of this trade: OutlivedOrders ends it
             elif not trade.is_open and order.ft_is_open and not self._reopen(trade):
                 trade.update_order(found)
                 Trade.commit()

@@ -72,7 +72,7 @@ class OutlivedOrders:
         Its fill would change the profit of that trade, to which it does not belong.
         """
         found = self._bot.exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
-        if found["status"] != "closed":  # it could not be cancelled, which is tried again
+        if found["status"] == "open" or not found.get("filled"):  # cancelling it is tried again
             return
         order.update_from_ccxt_object({"id": order.order_id, "status": "canceled"})
         Trade.commit()

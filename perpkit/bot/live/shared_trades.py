@@ -6,6 +6,7 @@ See `TradeLock`. Uses private names of Freqtrade; tests/contract/test_live_seams
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -50,7 +51,8 @@ def _with_a_usable_session(cleanup: Callable[[], None]) -> None:
     try:
         Trade.commit()
     except Exception:  # where the database itself is gone, Freqtrade says so
-        Trade.session.close()
+        with suppress(Exception):
+            Trade.session.close()
     cleanup()
 
 

@@ -225,12 +225,13 @@ class StopOrders:
         return bool(found["status"] == "open")
 
     def _is_gone(self, order: Order) -> bool:
-        """Whether the exchange has no such stop, or one that ended without becoming an order."""
+        """Whether the exchange has no such stop, or one that ended without a fill."""
         try:
             found = self._exchange.fetch_stoploss_order(order.order_id, order.ft_pair)
         except InvalidOrderException:
             return True
-        return bool(found["status"] in ("canceled", "expired", "rejected"))
+        ended = found["status"] in ("canceled", "expired", "rejected")
+        return ended and not found.get("filled")
 
     def cancel(self, order: Order) -> None:
         """Cancels a stop. The bot's lock must be held."""

@@ -164,8 +164,9 @@ class OwnFills:
         began = self._requests.clock.now()
         reply = self._requests.call(endpoint, weight, **which)
         took = self._requests.clock.now() - began
-        if reply.failure is not None and took > _HUNG_SECONDS:
-            self._hung[key] = reply.failure.words
+        failure = reply.failure
+        if failure is not None and failure.code != _NO_SUCH_ORDER and took > _HUNG_SECONDS:
+            self._hung[key] = failure.words
         return reply
 
 

@@ -167,3 +167,12 @@ def test_an_addition_beside_an_open_trade_is_left(trade_database):
     with bot._exit_lock:
         bot.update_trade_state(trade, "exit", found("exit", 0.004, "open"))
     assert (bot.cancelled, trade.amount) == ([], 0.01)
+
+
+def test_a_stop_that_fills_after_its_trade_closed_is_not_booked(trade_database):
+    """As at a start, where Freqtrade books what has filled meanwhile."""
+    trade, bot = factories.trade(close_rate=30_600.0), Bot(0.0)
+    add(trade, "stop", "stoploss", 0.01, 0.0, is_open=True)
+    closing, profit = ClosingFills(bot, Trying()), trade.close_profit_abs
+    assert closing.update_trade_state(trade, "stop", found("stop", 0.01, "closed")) is False
+    assert (trade.close_profit_abs, trade.has_open_sl_orders) == (profit, True)

@@ -52,7 +52,9 @@ def said(monkeypatch) -> list[str]:
 
 
 def outlived(stops: Stops, status: str = "open") -> OutlivedOrders:
-    exchange = SimpleNamespace(fetch_stoploss_order=lambda *_: {"status": status})
+    exchange = SimpleNamespace(
+        fetch_stoploss_order=lambda *_: {"status": status, "filled": 0.01 * (status != "open")}
+    )
     bot = SimpleNamespace(
         _exit_lock=TradeLock(), handle_cancel_order=lambda *_: None, exchange=exchange
     )
@@ -71,7 +73,9 @@ def test_no_entry_beside_a_stop_of_a_closed_trade(trade_database, is_short):
     assert orders.refusal(trade.pair) is None
 
 
-@pytest.mark.parametrize(("status", "ended"), [("closed", True), ("open", False)])
+@pytest.mark.parametrize(
+    ("status", "ended"), [("closed", True), ("expired", True), ("open", False)]
+)
 def test_a_stop_that_triggers_after_its_trade_closed_is_ended(trade_database, said, status, ended):
     """Freqtrade books a stop of open trades only: its pair would be refused until a restart."""
     trade, stops = with_stop(close_rate=30_600.0), Stops()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Lock, Thread
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from freqtrade.persistence import Trade, init_db
@@ -138,6 +139,17 @@ def test_after_a_signal_within_a_statement_the_clean_up_can_count(database, stat
         Trade.get_open_trades() if statement == "SELECT" else Trade.session.flush()
     bot.cleanup()
     assert bot.counted == 1
+
+
+def test_where_the_database_is_gone_the_bot_ends_all_the_same(database, monkeypatch):
+    bot, ended = Bot(), []
+    bot.cleanup = lambda: ended.append(True)
+    share_trades(bot, Refusals())
+    gone = mock.Mock(side_effect=OSError("the database is gone"))
+    monkeypatch.setattr(Trade, "commit", gone)
+    with mock.patch.object(type(Trade.session), "close", gone):
+        bot.cleanup()
+    assert ended == [True]
 
 
 @pytest.mark.parametrize(
