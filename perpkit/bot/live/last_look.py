@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from freqtrade.persistence import Trade
-
 from perpkit.bot.live.held import held_of
+from perpkit.bot.live.stored_orders import open_trade
 from perpkit.bot.running_bot import message_of
 
 
@@ -28,7 +27,7 @@ class LastLook:
 
         None for an addition to an open trade, whose amount comparisons look after.
         """
-        if Trade.get_trades([Trade.is_open.is_(True), Trade.pair == pair]).first() is not None:
+        if open_trade(pair) is not None:
             return None
         try:
             held = held_of(self._exchange, self._exchange.fetch_positions(pair)).get(pair)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.exceptions import TemporaryError
-from freqtrade.persistence import Trade, init_db
 
 from perpkit.bot.live.last_look import LastLook
 from tests import factories
@@ -16,14 +15,6 @@ BTC = "BTC/USDT:USDT"
 
 def position(contracts, side="long", pair=BTC):
     return {"symbol": pair, "contracts": contracts, "side": side, "entryPrice": 50_000.0}
-
-
-@pytest.fixture
-def database(tmp_path):
-    init_db(f"sqlite:///{tmp_path}/trades.sqlite")
-    Trade.use_db = True
-    yield
-    Trade.session.remove()
 
 
 def looking(answer):
@@ -55,14 +46,14 @@ def looking(answer):
         (KeyError("contracts"), "whether the exchange holds a position is not known"),
     ],
 )
-def test_only_a_pair_without_a_position_may_be_entered(database, answer, expected):
+def test_only_a_pair_without_a_position_may_be_entered(trade_database, answer, expected):
     look, asked = looking(answer)
     refusal = look.refusal(BTC)
     assert refusal is None if expected is None else expected in refusal
     assert asked == [BTC]
 
 
-def test_an_addition_to_an_open_trade_asks_for_nothing(database):
+def test_an_addition_to_an_open_trade_asks_for_nothing(trade_database):
     trade = factories.trade()
     look, asked = looking([position(trade.amount)])
     assert look.refusal(trade.pair) is None
