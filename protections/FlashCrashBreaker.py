@@ -154,11 +154,8 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
                 found += self._beside_the_book(pair, share, sources, now)
         market = UNRESTRICTED
         if self._market is not None:
-            lines = self.line(self._market, sources)
-            found += self.stale(lines, now, self._market, ALL_PAIRS)
-            market = crashes.get(self._market) or self._crash_of(
-                self._market, lines, prices.get(self._market), now
-            )
+            market, unseen = self._of_market(self._market, crashes, prices, sources, now)
+            found += unseen
         # In an order of its own, in which the locks are set.
         wide = sorted(
             market_wide(self._crash, market, list(crashes.values())),
@@ -176,6 +173,25 @@ class FlashCrashBreaker(CandleBreaker[PairLines]):
         if since is None:
             return prices, UNRESTRICTED
         return prices, no_entries(f"no running prices since {since:%Y-%m-%d %H:%M} UTC")
+
+    def _of_market(
+        self,
+        leader: str,
+        crashes: Mapping[str, Decision],
+        prices: Mapping[str, float],
+        sources: Sources,
+        now: datetime,
+    ) -> tuple[Decision, list[Decision]]:
+        """Returns what the leader's move restricts, and a block of all if it cannot be seen.
+
+        :param crashes: of the pairs that are traded, the leader among them or not
+        """
+        try:
+            lines = self.line(leader, sources)
+        except ExchangeError as error:
+            return UNRESTRICTED, [self.not_fetched(ALL_PAIRS, error)]
+        crash = crashes.get(leader) or self._crash_of(leader, lines, prices.get(leader), now)
+        return crash, [*self.stale(lines, now, leader, ALL_PAIRS)]
 
     def _crash_of(
         self, pair: str, lines: PairLines, price: float | None, now: datetime

@@ -228,12 +228,14 @@ def test_a_pair_that_cannot_be_fetched_is_blocked_alone(default_futures_config):
     assert "could not be fetched (timed out)" in decision.reason
 
 
-def test_a_leader_that_cannot_be_fetched_is_an_error(default_futures_config):
-    """The watch blocks all pairs then."""
-    feed = Failing({f"{asset}/USDT:USDT": calm() for asset in ("BTC", "XRP")})
-    seen = Sources({}, feed, dp=feed, pairs=[ETH, XRP])
-    with pytest.raises(TemporaryError):
-        breaker(default_futures_config, RunMode.LIVE, market_pair=ETH).evaluate(seen, NOW)
+@pytest.mark.parametrize("pairs", [[ETH, XRP], [XRP]], ids=["traded", "not traded"])
+def test_a_leader_that_cannot_be_fetched_blocks_all_pairs(default_futures_config, pairs):
+    feed = Failing({XRP: crash()})
+    seen = Sources({}, feed, dp=feed, pairs=pairs)
+    found = breaker(default_futures_config, RunMode.LIVE, market_pair=ETH).evaluate(seen, NOW)
+    reasons = {d.pair: d.reason for d in found if d.entries_blocked}
+    assert "could not be fetched (timed out)" in reasons["*"]
+    assert XRP in reasons  # it crashes, and stays blocked for as long as that lasts
 
 
 WIDE = {"bids": [[90.0, 1.0]], "asks": [[110.0, 1.0]]}

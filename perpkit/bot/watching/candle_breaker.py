@@ -140,11 +140,14 @@ class CandleBreaker(WatchedProtection, Generic[D]):
         return min(ends, default=now)
 
     def of_pair(self, pair: str, sources: Sources, now: datetime) -> Iterator[Decision]:
-        """Yields what the data of one pair restrict; data that cannot be fetched block the pair."""
+        """Yields what the data of one pair restrict.
+
+        Data that cannot be fetched block the pair, or all pairs where it leads them.
+        """
         try:
             line = self.line(pair, sources)
         except (ExchangeError, StoreError) as error:
-            yield self.not_fetched(pair, error)
+            yield self.not_fetched(ALL_PAIRS if pair in self.leaders else pair, error)
             return
         if pair in self.leaders:
             yield from self.stale(line, now, pair, ALL_PAIRS)
@@ -152,8 +155,8 @@ class CandleBreaker(WatchedProtection, Generic[D]):
             yield from self.stale(line, now, pair, pair)
         yield from line.restrictions(now)
 
-    def not_fetched(self, pair: str, error: Exception) -> Decision:
-        return no_entries(f"{self.DATA} could not be fetched ({error})", pair)
+    def not_fetched(self, blocked: str, error: Exception) -> Decision:
+        return no_entries(f"{self.DATA} could not be fetched ({error})", blocked)
 
     def line(self, pair: str, sources: Sources) -> D:
         """Returns all decisions on a pair, computed only when there are new data."""

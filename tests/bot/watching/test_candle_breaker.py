@@ -151,6 +151,15 @@ def test_what_cannot_be_fetched_blocks_its_pair(default_futures_config, crowded)
     assert found[0].reason == "candles could not be fetched (timed out): no new entries"
 
 
+def test_a_leader_that_cannot_be_fetched_blocks_all_pairs(default_futures_config, crowded):
+    del crowded.candles.frames[BTC]
+    found = breaker(default_futures_config, leaders=(BTC,)).evaluate(crowded, NOW)
+    assert [(d.pair, d.entries_blocked) for d in found if d.entries_blocked] == [
+        ("*", True),
+        (ETH, True),
+    ]
+
+
 def test_it_names_the_candles_that_it_reads(default_futures_config):
     subject = breaker(default_futures_config, leaders=[BTC])
     assert subject.informative_pairs([ETH]) == [(ETH, "1h"), (BTC, "1h")]
