@@ -3,17 +3,22 @@ configuration's "perpkit"."""
 
 from __future__ import annotations
 
-from copy import deepcopy
+import logging
+from collections.abc import Mapping
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from freqtrade.constants import Config
+from freqtrade.enums import RunMode
 
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.settings import overridden
 from perpkit.record.latch import OPTIONS
+
+logger = logging.getLogger(__name__)
 
 
 class PresentSettings(PerpRisk):
@@ -33,6 +38,29 @@ class PresentSettings(PerpRisk):
         self._parsed: dict[str | None, tuple[Settings, Any, dict[str, Any], Settings]] = {}
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
+        self.search_no_given(self.searched)
+
+    def search_no_given(self, parameters: Mapping[str, str]) -> None:
+        """Takes what the configuration's "perpkit" overrides out of a search of hyperopt, in which
+        it would change nothing.
+
+        :param parameters: the settings that they replace, by parameter
+        """
+        if self.config.get("runmode") != RunMode.HYPEROPT:
+            return
+        given = self.config.get("perpkit", {})
+        for name, path in parameters.items():
+            section, key = path.split(".")
+            parameter = getattr(self, name)
+            if key in given.get(section, {}) and parameter.optimize:
+                parameter = copy(parameter)  # the class has it for other configurations, too
+                parameter.optimize = False
+                setattr(self, name, parameter)
+                logger.warning(
+                    'Hyperopt does not search %s: "perpkit.%s" in the configuration overrides it.',
+                    name,
+                    path,
+                )
 
     def present_settings(self, only: str | None = None) -> Settings:
         """Returns the settings at the current parameters, overridden by the configuration.

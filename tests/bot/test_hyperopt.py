@@ -11,6 +11,7 @@ import pytest
 from freqtrade.enums import HyperoptState, RunMode
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
+from freqtrade.resolvers import StrategyResolver
 from freqtrade.strategy import IntParameter
 from freqtrade.strategy.parameters import BaseParameter
 
@@ -114,6 +115,23 @@ def test_one_that_indicators_are_made_of_is(optimizer, caplog, tmp_path):
     optimizer("ReadsOne", strategy_path=str(tmp_path))
     [warned] = [record for record in caplog.records if STATIC in record.getMessage()]
     assert "'length'" in warned.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "parameter"),
+    [("RsiSmaSwing", "stop_distance"), ("Confluence", "rsi_sma_stop_distance")],
+)
+def test_what_the_configuration_overrides_is_not_searched(config, caplog, strategy, parameter):
+    own = {"stop": {"distance": 0.03}}
+    for perpkit, searches in ((own, False), ({}, True)):  # the second after the first
+        caplog.clear()
+        loaded = StrategyResolver.load_strategy(
+            {**config, "strategy": strategy, "perpkit": perpkit}
+        )
+        loaded.ft_load_hyper_params(hyperopt=True)
+        found = {name: each.optimize for name, each in loaded.enumerate_parameters()}
+        said = f'does not search {parameter}: "perpkit.stop.distance" in the configuration'
+        assert (found[parameter], said in caplog.text) == (searches, not searches)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -139,6 +139,8 @@ class ConfluenceStrategy(PerpStrategy):
                     f"{whole}: the strategy has such a one already"
                 )
             setattr(self, whole, parameter)
+        given = {n: path for n, path in self.searched.items() if n in found}
+        self.search_no_given({f"{each.name}_{n}": path for n, path in given.items()})
 
     def _rule(self, each: Chosen) -> Any:
         """The parameters of a source at present."""
