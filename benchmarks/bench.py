@@ -13,14 +13,15 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.backtests import candles
-from benchmarks.growth import growth
+from benchmarks.growth import GROWING, growth
 from benchmarks.limits import limits
 from benchmarks.measured import Scale, Table
 from benchmarks.running import live_cycle, start_up
@@ -33,30 +34,33 @@ BENCHMARKS: dict[str, Callable[[Scale], Table]] = {
     "layer": layer,
     "full_stack": full_stack,
     "hyperopt": hyperopt,
-    "growth": growth,
+    **{f"growth_{what}": partial(growth, what) for what in GROWING},
     "limits": limits,
     "live_cycle": live_cycle,
     "webhook": webhook,
 }
+# Names of several.
+TOGETHER = {"growth": tuple(f"growth_{what}" for what in GROWING)}
+NAMES = (*BENCHMARKS, *TOGETHER)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="one round, short ranges")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
-    if unknown := [name for name in given.names if name not in BENCHMARKS]:
-        parser.error(f"NAME must be one of {', '.join(BENCHMARKS)}, got {unknown[0]}")
+    if unknown := [name for name in given.names if name not in NAMES]:
+        parser.error(f"NAME must be one of {', '.join(NAMES)}, got {unknown[0]}")
     if given.rounds < 1:
         parser.error(f"--rounds must be at least 1, got {given.rounds}")
     candles()  # or it says what is missing
     scale = Scale(1, quick=True) if given.quick else Scale(given.rounds)
     found: dict[str, object] = {}
-    for name in given.names or BENCHMARKS:
+    for name in chosen(given.names):
         began = time.monotonic()
         table = BENCHMARKS[name](scale)
         print(f"\n{table}", flush=True)
@@ -65,6 +69,12 @@ def main() -> None:
         if given.json:  # after each: a long run may be interrupted
             given.json.parent.mkdir(parents=True, exist_ok=True)
             given.json.write_text(json.dumps({**about(scale), "tables": found}, indent=1))
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The benchmarks of these names, each once; all without names."""
+    each = [one for name in names for one in TOGETHER.get(name, (name,))]
+    return list(dict.fromkeys(each)) or list(BENCHMARKS)
 
 
 def about(scale: Scale) -> dict[str, object]:

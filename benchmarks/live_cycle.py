@@ -58,6 +58,15 @@ class Measured:
             for cycle in self.cycles[kind]
         ]
 
+    def shares(self, kind: str) -> list[float]:
+        """Our share of every cycle of a kind: CPU of `PARTS`, in ccxt on their behalf too, of all.
+
+        Freqtrade's own work that only Perpkit's needs cause, such as its copies of trades for
+        callbacks, is not in it.
+        """
+        own, total = self.ms(kind, *PARTS), self.ms(kind)
+        return [mine / all_ for mine, all_ in zip(own, total, strict=True)]
+
     def requests(self, kind: str, *, ours: bool) -> tuple[float, float]:
         """The median number and the median weight of requests per cycle."""
         cycles = [
@@ -159,8 +168,9 @@ def middle(values: list[float]) -> float:
 
 def cpu_table(results: Results, kind: str) -> str:
     """The table of CPU milliseconds: in total, and by Freqtrade and each part of Perpkit."""
-    columns = ("bot", "CPU ms", "of stock", "Freqtrade", "trade copies", "ccxt", *PARTS)
-    lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 13]
+    totals = ("bot", "CPU ms", "of stock", "our share")
+    columns = (*totals, "Freqtrade", "trade copies", "ccxt", *PARTS)
+    lines = [f"| pairs | trades | {' | '.join(columns)} |", "|---:|---:|---|" + "---:|" * 14]
     for (pairs, trades), bots in results.items():
         # Stock Freqtrade has no comparisons: the base for those is its steady cycle.
         base = middle(bots[STOCK].ms("candle" if kind == "candle" else "steady"))
@@ -170,6 +180,7 @@ def cpu_table(results: Results, kind: str) -> str:
                 name,
                 shown(total),
                 f"{middle(total) / base:.2f}" if base and total else "",
+                f"{middle(found.shares(kind)):.0%}" if total and name != STOCK else "",
                 f"{middle(found.ms(kind, FREQTRADE, through='')):.1f}",
                 f"{middle(found.ms(kind, 'copies', through='')):.1f}",
                 f"{middle(found.ms(kind, through=CCXT)):.1f}",

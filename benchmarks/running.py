@@ -51,7 +51,8 @@ def live_cycle(scale: Scale) -> Table:
     """Our share of a live cycle, from `benchmarks/live_cycle.py`, which has it by part."""
     table = Table(
         "Live cycle: CPU without the venue, median",
-        note="Stock: the same signals with Freqtrade alone. By part: `benchmarks/live_cycle.py`.",
+        note="Stock: the same signals with Freqtrade alone. Our share: of a cycle's CPU, what the "
+        "stack attributes to Perpkit, its signals included. By part: `benchmarks/live_cycle.py`.",
     )
     pairs, trades = (10, [3]) if scale.quick else (200, [5, 20])
     results: Results = {}
@@ -62,16 +63,14 @@ def live_cycle(scale: Scale) -> Table:
             total = ours.ms(kind)
             if not total:
                 continue
-            own = ours.ms(kind, *PARTS)
             # Stock Freqtrade has no comparisons: the base for those is its steady cycle.
             base = median(stock.ms("candle" if kind == "candle" else "steady"))
             row: dict[str, Any] = {
                 "cycle": f"{pairs} pairs, {number} trades, {kind}",
                 "stock, ms": base,
                 "all of Perpkit, ms": median(total),
-                "our share, %": 100
-                * median(mine / all_ for mine, all_ in zip(own, total, strict=True)),
+                "our share, %": 100 * median(ours.shares(kind)),
             }
             table.rows.append(row)
-            table.raw[row["cycle"]] = [total, own]
+            table.raw[row["cycle"]] = [total, ours.ms(kind, *PARTS)]
     return table

@@ -57,7 +57,7 @@ def webhook(scale: Scale) -> Table:
 def measured(alerts: int, action: str, trades: list[dict]) -> list[float]:
     """Returns ms from an alert to its order."""
     found = []
-    with recording_rest() as (bot, rest), started(rest.url) as url, httpx.Client() as client:
+    with recording_rest() as (bot, rest), started(bot, rest.url) as url, httpx.Client() as client:
         bot.trades.extend(trades)
         for number in range(-5, alerts):  # the first ones warm up
             ms = _one(client, f"{url}/alert", bot, action, number)
@@ -77,11 +77,11 @@ def _one(client: httpx.Client, url: str, bot: RecordingRest, action: str, number
 
 
 @contextmanager
-def started(rest_url: str) -> Iterator[str]:
-    """The address of `perpkit webhook`, as its user starts it."""
+def started(bot: RecordingRest, rest_url: str) -> Iterator[str]:
+    """The address of `perpkit webhook`, as the user of this bot starts it."""
     port = unused_port()
     with tempfile.TemporaryDirectory() as folder:
-        own = _configuration(Path(folder), rest_url)
+        own = configuration(Path(folder), bot, rest_url)
         configs = [f"--config={path}" for path in (EXAMPLE, own)]
         command = [sys.executable, "-m", "perpkit.cli", "webhook", *configs]
         process = subprocess.Popen(
@@ -99,8 +99,11 @@ def started(rest_url: str) -> Iterator[str]:
             process.wait()
 
 
-def _configuration(folder: Path, rest_url: str) -> Path:
+def configuration(folder: Path, bot: RecordingRest, rest_url: str) -> Path:
+    """The file of this bot, beside its database."""
     path, address = folder / "config.json", urlsplit(rest_url)
+    database = f"sqlite:///{folder}/trades.sqlite"
+    bot.store_start(database)
     api = {
         "enabled": True,
         "listen_ip_address": address.hostname,
@@ -109,7 +112,8 @@ def _configuration(folder: Path, rest_url: str) -> Path:
         "password": API_PASSWORD,
         "jwt_secret_key": JWT_SECRET,
     }
-    path.write_text(json.dumps({"api_server": api, "dry_run": True, "force_entry_enable": True}))
+    modes = {"dry_run": True, "force_entry_enable": True}
+    path.write_text(json.dumps({"api_server": api, "db_url": database, **modes}))
     return path
 
 

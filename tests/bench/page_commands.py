@@ -237,7 +237,7 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "make bench",
         "make bench BENCH=acceleration",
         "make bench BENCH=webhook",
-        'make bench BENCH="full_stack growth --rounds 5"',
+        'make bench BENCH="full_stack growth_trades --rounds 5"',
         "make bench BENCH=--quick",
         "make bench-ai",
         "make bench-ai MODELS=LightGbmTripleBarrier",

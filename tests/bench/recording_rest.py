@@ -7,10 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from freqtrade.persistence import init_db
+from freqtrade.persistence.key_value_store import KeyValueStore
 
 from perpkit.ops.stop.rest import BotRest
 from tests.bench.planted import API_PASSWORD
@@ -36,17 +39,28 @@ class Ordered:
 class RecordingRest:
     """
     :param trades: that are open, as `/status` shows them
+    :param started: shown at `/health`
     """
 
     trades: list[dict[str, Any]] = field(default_factory=list)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     ordered: list[Ordered] = field(default_factory=list)
 
     @property
     def entries(self) -> list[Ordered]:
         return [each for each in self.ordered if each.what == "forceenter"]
 
+    def store_start(self, db_url: str) -> None:
+        """Stores when it was started, by which it is known, in a database of its own."""
+        init_db(db_url)
+        KeyValueStore.store_value("startup_time", self.started)
+
     def app(self) -> FastAPI:
         app = FastAPI(dependencies=[Depends(_is_user)])
+
+        @app.get("/api/v1/health")
+        async def health() -> dict[str, Any]:
+            return {"bot_startup_ts": int(self.started.timestamp())}
 
         @app.get("/api/v1/status")
         async def status() -> list[dict[str, Any]]:
