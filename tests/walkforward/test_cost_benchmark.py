@@ -15,11 +15,11 @@ def measured(monkeypatch):
     """Which runs were asked for; nothing is run."""
     asked = []
 
-    def together(case, count, kept, accelerated):  # noqa: ARG001
+    def together(case, count, kept, accelerated):
         kept["together"] = []
         return Measured(1.0)
 
-    def apart(case, count, kept, accelerated):  # noqa: ARG001
+    def apart(case, count, kept, accelerated):
         asked.append((case.strategy, count))
         kept["apart"] = []
         return Measured(4.0)

@@ -71,7 +71,7 @@ def test_where_there_is_no_run_there_is_none_to_read(tmp_path):
 def test_each_row_is_printed_as_it_is_done(run, tmp_path, monkeypatch, capsys):
     """A break in the second walk, hours later, leaves the first one's row."""
 
-    def walk(name, epochs, out):  # noqa: ARG001
+    def walk(name, epochs, out):
         if name == "FundingTide":
             raise RuntimeError("broken off")
         return run()
