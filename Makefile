@@ -24,7 +24,7 @@ SEED ?= 1
 BENCH ?=
 # Of HybridAi, for bench-ai, and how many variants were tried on its days.
 MODELS ?= LightGbmTripleBarrier LstmTripleBarrier Ensemble PpoAgents
-IDEAS  ?= 8
+IDEAS  ?= 351
 # Options of the matrix.
 COMPAT ?=
 
@@ -165,7 +165,7 @@ bench: setup
 
 # Hours, most of them for the agents: what each model of HybridAi earned on the real candles, and the
 # daily returns of each row with a model as a table, with the verdict on it. IDEAS are this table and
-# the seven trials that docs/evidence/research-log.toml has beside it.
+# what docs/evidence/research-log.toml has beside it: seven trials of models, 343 of the rules.
 bench-ai: $(AI)/.ready
 	$(AI)/bin/python -m benchmarks.hybrid_ai --folder bench/hybrid_ai --returns bench/hybrid_ai.csv \
 		--model $(MODELS)

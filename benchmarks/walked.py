@@ -82,7 +82,8 @@ def walk(name: str, epochs: int, out: Path) -> Path:
     if epochs:
         asked += ["--epochs", str(epochs), "--spaces", ",".join(SPACES),
                   "--hyperopt-loss", LOSS]  # fmt: skip
-    subprocess.run([*command, *asked], cwd=REPOSITORY, check=True)
+    # Its own table is not to stand between the rows of this one.
+    subprocess.run([*command, *asked], cwd=REPOSITORY, check=True, stdout=sys.stderr)
     return directory
 
 
@@ -161,10 +162,9 @@ def main() -> None:
     if unknown := set(given.names) - WALKS.keys():
         parser.error(f"there is no {unknown.pop()!r}")
     out = given.out.absolute()
-    found = {name: judged(walk(name, given.epochs, out)) for name in given.names or WALKS}
-    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
-    for name, one in found.items():
-        print(row(name, one))
+    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}", flush=True)
+    for name in given.names or WALKS:
+        print(row(name, judged(walk(name, given.epochs, out))), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a walk-forward with fixed parameters costs: user CPU of one command, and of one command line
 of Freqtrade for each window.
 
-    python -m benchmarks.walkforward_cost [--rounds N] [--quick] [--accelerated]
+    python -m benchmarks.walkforward_cost [--rounds N] [--quick] [--accelerated] [--only WORD]
 
 Both run without a network, on one core, with stock backtests unless `--accelerated`. Trades are the
 same in every window, or it fails. Real candles of `../shared/data`.
@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.acceleration_matrix import OWN
 from benchmarks.backtests import DATA, REPOSITORY, STRATEGIES, freqtrade
-from benchmarks.measured import Measured, Scale, Table, interleaved
+from benchmarks.measured import Measured, Scale, Table, interleaved, shown
 from benchmarks.offline import offline
 from benchmarks.processes import Usage, run
 from perpkit.research.marked import load_export
@@ -52,13 +52,18 @@ CASES = {
 }
 
 
-def walkforward_cost(scale: Scale, *, accelerated: bool = False) -> Table:
+def walkforward_cost(scale: Scale, *, accelerated: bool = False, only: str = "") -> Table:
+    """
+    :param only: part of the names of the cases that are measured, such as `plain, some`
+    """
     table = Table(
         "Walk-forward with fixed parameters: user CPU of all windows",
         note="The same trades in every window, to the last digit.",
     )
     counts = (12,) if scale.quick else tuple(TESTS)
     for name, case in CASES.items():
+        if only not in name:
+            continue
         for count in counts:
             kept: dict[str, Any] = {}
             runs = {
@@ -74,7 +79,13 @@ def walkforward_cost(scale: Scale, *, accelerated: bool = False) -> Table:
                  "command lines, s": apart.user_s, "walk-forward, s": together.user_s,
                  "times cheaper": apart.user_s / together.user_s}
             )  # fmt: skip
+            # A run of all takes half an hour, and may be stopped.
+            print(_line(table.rows[-1]), file=sys.stderr, flush=True)
     return table
+
+
+def _line(row: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {shown(value)}" for name, value in row.items())
 
 
 def _settings(case: Case, accelerated: bool) -> dict[str, Any]:
@@ -136,8 +147,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--accelerated", action="store_true")
+    parser.add_argument("--only", default="", help="Strategies with this in their name.")
     given = parser.parse_args()
-    table = walkforward_cost(Scale(given.rounds, given.quick), accelerated=given.accelerated)
+    if not any(given.only in name for name in CASES):
+        parser.error(f"only must be part of {', '.join(map(repr, CASES))}, got {given.only!r}")
+    scale = Scale(given.rounds, given.quick)
+    table = walkforward_cost(scale, accelerated=given.accelerated, only=given.only)
     print(table)
     print(json.dumps(table.raw), file=sys.stderr)
 

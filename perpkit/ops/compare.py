@@ -140,6 +140,7 @@ def _print(names: list[str], found: Comparison) -> None:
     from rich.table import Table
 
     from perpkit.ops.stored import wide_console
+    from perpkit.research.comparing import sentence
 
     table = Table("", *names, "difference", "95% interval", box=None, padding=(0, 2, 0, 0))
     ratio, mean = found.sharpe_difference, found.mean_difference
@@ -156,24 +157,3 @@ def _print(names: list[str], found: Comparison) -> None:
     console = wide_console()
     console.print(table)
     console.print(sentence(names, found))
-
-
-def sentence(names: list[str], found: Comparison) -> str:
-    """Returns the verdict in words."""
-    from perpkit.research.comparing import Verdict
-
-    first, second = names
-    days = f"{found.days} days"
-    match found.verdict:
-        case Verdict.SAME:
-            return f"No difference: {first} and {second} made the same on each of {days}."
-        case Verdict.FIRST:
-            return f"{first} is better than {second}, by more than chance explains in {days}."
-        case Verdict.SECOND:
-            return f"{second} is better than {first}, by more than chance explains in {days}."
-    ratio = found.sharpe_difference
-    least = (ratio.high - ratio.low) / 2
-    return (
-        f"No difference is shown in {days}: chance alone explains it. So few days show only "
-        f"Sharpe ratios that differ by some {least:.1f} or more."
-    )

@@ -101,8 +101,8 @@ def gather(given: Given, bound: Bound) -> Judged:
     """
     from perpkit.golive import evidence as of
     from perpkit.golive.measuring import drawdown, made
-    from perpkit.ops.twins import explained_results
     from perpkit.research.accounts import marked_account
+    from perpkit.research.explaining import NoTwinsError, explained_results
     from perpkit.research.trade_statistics import trade_statistics
 
     sources, criteria, market = given.sources, given.criteria, given.market
@@ -118,7 +118,7 @@ def gather(given: Given, bound: Bound) -> Judged:
         predicted, bands = made(criteria, account, live.start, marked_account(backtest, market))
         try:
             found = explained_results(live, backtest, market)
-        except BadInputError as error:
+        except NoTwinsError as error:
             parts["slipped"] = parts["differing"] = of.Missing(str(error))
         else:
             parts["differing"] = of.differing(found)

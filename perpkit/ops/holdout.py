@@ -75,10 +75,6 @@ def _place(config: list[Path] | None, userdir: Path | None) -> Path:
 
 
 def _print(sealed: Seal) -> None:
-    state = "not looked at yet" if sealed.look is None else "looked at"
-    if sealed.released is not None:
-        state = f"released on {sealed.released:%Y-%m-%d}"
-    print(f"{sealed.period}: sealed on {sealed.sealed:%Y-%m-%d %H:%M}, {state}")
+    print(f"{sealed.period}: sealed on {sealed.sealed:%Y-%m-%d %H:%M}, {sealed.state}")
     for each in sealed.looks:
-        what = f"refused, {each.refused}" if each.refused else "the one look"
-        print(f"  {each.at:%Y-%m-%d %H:%M} {each.strategy} ({each.of[:12]}): {what}")
+        print(f"  {each.at:%Y-%m-%d %H:%M} {each.strategy} ({each.of[:12]}): {each.outcome}")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from perpkit.ops.stored_market import StoredMarket
     from perpkit.report.view import Benchmark, Run, View
     from perpkit.research.results import Results
+    from perpkit.walkforward.holdout import Seal
     from perpkit.walkforward.record import Run as WalkedRun
     from perpkit.walkforward.verdict import Verdict
 
@@ -116,6 +117,7 @@ def _view(
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
     market = given.market(found)
     walked = None if tests is None else _judged(tests, given.config, market)
+    seals = () if tests is None else _seals(given.config)
     from perpkit.report.view import View, runs_of
     from perpkit.research.liquidation import with_liquidations
 
@@ -125,7 +127,7 @@ def _view(
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)
     evidence = _evidence(found, models)
-    return View(run, market, second, benchmark, search_in(hyperopt), walked, evidence)
+    return View(run, market, second, benchmark, search_in(hyperopt), walked, evidence, seals)
 
 
 def _evidence(results: Results, models: Path | None) -> Evidence | None:
@@ -174,6 +176,13 @@ def _judged(run: WalkedRun, config: list[Path] | None, market: StoredMarket) -> 
 
     log = usual_log(None, user_directory(config, None))
     return verdict(run, ideas=tried(run, log), hold=holding_beside(run, market))
+
+
+def _seals(config: list[Path] | None) -> tuple[Seal, ...]:
+    """Returns what `perpkit holdout show` shows with the same configuration."""
+    from perpkit.walkforward.holdout import place, read_seals
+
+    return read_seals(place(user_directory(config, None)))
 
 
 def _same(given: Input, path: Path, strategy: str) -> str | None:

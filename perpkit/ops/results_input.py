@@ -55,12 +55,14 @@ class Input:
     """
     :param datadir: as given; None for the default
     :param config: files of a configuration that may name it
+    :param userdir: that was given beside the configuration, and stands above its own
     """
 
     datadir: Path | None
     config: list[Path] | None
     data_format: str
     starting_balance: float | None
+    userdir: Path | None = None
 
     def results(self, path: Path, strategy: str | None) -> Results:
         """:raises ValueError, DatabaseError: see `load_results`"""
@@ -87,7 +89,9 @@ class Input:
                 return Path(config["datadir"])
         exchange = config.get("exchange") or results.config.get("exchange") or {}
         name = Path("data") / str(exchange.get("name") or DEFAULT_EXCHANGE)
-        # An export is in user_data/backtest_results.
+        if self.userdir is not None:
+            return self.userdir / name
+        # An export is in user_data/backtest_results, a run in user_data/walkforward.
         beside = results.source.absolute().parent.parent / name
         if not self.config and beside.is_dir():
             return beside

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.ops.bot_files import Config, Userdir, errors, user_directory
-from perpkit.ops.results_input import Datadir, DataFormat
+from perpkit.ops.results_input import Datadir, DataFormat, Input
 from perpkit.ops.results_input import as_json as json_of
 from perpkit.ops.stored import BadInputError
 from perpkit.ops.verdict_shown import print_gate, print_verdict
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 _MOST_BYTES = 2**30
 # What Freqtrade calls the result of a hyperopt.
 _HYPEROPT = ".fthypt"
-_DEFAULT_DATA = Path("data") / DEFAULT_EXCHANGE
 
 
 def verdict(
@@ -60,9 +58,9 @@ def verdict(
     with errors(ValueError, OSError):
         check_can_judge()
         if source.is_dir():
-            folder = user_directory(config, userdir)
-            market = (datadir or folder / _DEFAULT_DATA, data_format, datadir is not None)
-            _of_run(source, ideas, usual_log(log, folder), market, seed, as_json=as_json)
+            known = usual_log(log, user_directory(config, userdir))
+            given = Input(datadir, config, data_format, None, userdir)
+            _of_run(source, ideas, known, given, seed, as_json=as_json)
         elif source.suffix == _HYPEROPT:
             _of_hyperopt(source, ideas or 1, seed, as_json=as_json)
         else:
@@ -93,12 +91,12 @@ def _of_run(
     directory: Path,
     ideas: float | None,
     log: Path | None,
-    market: tuple[Path, str, bool],
+    given: Input,
     seed: int,
     *,
     as_json: bool,
 ) -> None:
-    from perpkit.ops.stored_market import StoredMarket
+    from perpkit.walkforward.as_results import as_results
     from perpkit.walkforward.run_directory import REQUEST, plain, read_run
     from perpkit.walkforward.verdict import verdict as judged
     from perpkit.walkforward.verdict_words import reservations, sentence
@@ -107,8 +105,7 @@ def _of_run(
         raise BadInputError(f"run_dir must be the directory of a walk-forward, got {directory}")
     run = read_run(directory)
     variants = ideas or tried(run, log)
-    datadir, data_format, given = market
-    hold = holding_beside(run, StoredMarket(datadir, data_format, given=given))
+    hold = holding_beside(run, given.market(as_results(run, directory)))
     found = judged(run, ideas=variants, hold=hold, seed=seed)
     proposed, why = _defaults(run)
     said = [*reservations(found), *([why] if why else [])]
@@ -144,15 +141,17 @@ def tried(run: Run, log: Path | None) -> float:
 
 
 def holding_beside(run: Run, market: StoredMarket) -> pd.Series | None:
-    """Returns the equity of holding the run's pairs; None without results or without candles."""
+    """Returns the equity of holding the run's pairs; None without candles of them.
+
+    :param run: with at least one result
+    :param market: as `Input.market` finds it, which the report reads, too
+    """
     import pandas as pd
 
     from perpkit.market.times import dates_of
     from perpkit.research.holding import holding
     from perpkit.walkforward.stitching import stitched_equity
 
-    if not run.results:
-        return None
     found = [market.candles(pair, run.request.timeframe) for pair in run.request.pairs]
     times = dates_of(stitched_equity(run.results).index)
     try:

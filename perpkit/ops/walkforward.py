@@ -213,7 +213,7 @@ def _run(setup: Setup, directory: Path, engine: str, address: str | None, jobs: 
     from perpkit.walkforward.running import held, run
 
     with held(directory, setup.request) as scratch:
-        chosen = _made(engine, address, jobs or os.cpu_count() or 1, scratch)
+        chosen = _made(engine, address, jobs, scratch)
         try:
             with progress() as show:
                 run(chosen, setup, directory, show, partial(typer.echo, err=True))
@@ -229,15 +229,15 @@ def _run(setup: Setup, directory: Path, engine: str, address: str | None, jobs: 
         return read_run(directory)
 
 
-def _made(engine: str, address: str | None, jobs: int, scratch: Path) -> Engine:
+def _made(engine: str, address: str | None, jobs: int | None, scratch: Path) -> Engine:
     if engine == LOCAL:
         from perpkit.walkforward.engines import LocalEngine
 
-        return LocalEngine(jobs, scratch)
+        return LocalEngine(jobs or os.cpu_count() or 1, scratch)
     try:
         from perpkit.walkforward.ray_engine import RayEngine
 
-        return RayEngine(jobs, address)
+        return RayEngine(jobs, address, scratch)
     except ModuleNotFoundError as error:
         raise BadInputError(f"engine {RAY} needs pip install 'perpkit[ray]' ({error})") from error
 

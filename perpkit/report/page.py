@@ -9,6 +9,7 @@ from importlib.resources import files
 from perpkit.report import words
 from perpkit.report.charts import Chart
 from perpkit.report.section import Maker, Missing, Section
+from perpkit.report.sections.beside import comparison, twins
 from perpkit.report.sections.blocked import blocked, orders
 from perpkit.report.sections.costs import costs
 from perpkit.report.sections.curve import curve
@@ -19,6 +20,7 @@ from perpkit.report.sections.learned import calibration, importance
 from perpkit.report.sections.months import months, rolling
 from perpkit.report.sections.outcomes import excursions, multiples
 from perpkit.report.sections.prices import prices
+from perpkit.report.sections.sealed import sealed
 from perpkit.report.sections.search import search
 from perpkit.report.sections.setup import setup
 from perpkit.report.sections.stress import stress
@@ -27,6 +29,8 @@ from perpkit.report.view import View
 
 MAKERS: tuple[Maker, ...] = (
     headline,
+    comparison,
+    twins,
     curve,
     months,
     rolling,
@@ -57,7 +61,7 @@ def makers(view: View) -> tuple[Maker, ...]:
     """Returns the sections in their order; those of a walk-forward only where there is one."""
     if view.walked is None:
         return MAKERS
-    return (MAKERS[0], walked, *MAKERS[1:])
+    return (MAKERS[0], walked, sealed, *MAKERS[1:])
 
 
 def page(view: View, plotly: str, also_lacks: Iterable[str] = ()) -> str:

@@ -11,6 +11,7 @@ from perpkit.report.section import Missing, Section
 from perpkit.report.sections.learned import figures as learned_figures
 from perpkit.report.sections.months import monthly_returns
 from perpkit.report.view import Run, View
+from perpkit.research.explaining import NoTwinsError, by_cause, sentence
 from perpkit.research.freqtrade_figures import own_figures
 from perpkit.research.hyperopt.words import verdict
 from perpkit.research.stress.break_even import break_even
@@ -32,10 +33,35 @@ def summary(view: View, also_lacks: Iterable[str] = ()) -> dict[str, Any]:
         if view.search is None
         else verdict(view.search, view.search.neighbourhoods()),
         "walkforward": None if view.walked is None else plain(asdict(view.walked)),
+        "comparison": _comparison(view),
+        "twins": _twins(view),
+        "holdout": plain([asdict(one) for one in view.seals]),
         "model": None
         if view.evidence is None
         else learned_figures(view.evidence, view.run.results),
         "left_out": lacks,
+    }
+
+
+def _comparison(view: View) -> dict[str, Any] | None:
+    """Returns the figures of `perpkit compare`; why there are none is among what is left out."""
+    try:
+        return None if view.comparison is None else asdict(view.comparison)
+    except (ValueError, ModuleNotFoundError):
+        return None
+
+
+def _twins(view: View) -> dict[str, Any] | None:
+    try:
+        found = view.twins
+    except NoTwinsError:
+        return None
+    if found is None:
+        return None
+    sums = by_cause(found).items()
+    return {
+        "causes": {cause: {"amount": amount, "trades": count} for cause, (amount, count) in sums},
+        "said": sentence(found, view.currency),
     }
 
 

@@ -9,12 +9,16 @@ import pandas as pd
 
 from perpkit.learning.evidence import Evidence
 from perpkit.research.accounts import MarkedAccount, Market, marked_account
+from perpkit.research.causes import Explained
+from perpkit.research.comparing import Comparison, compared
+from perpkit.research.explaining import explained_results
 from perpkit.research.exposure import exposure
 from perpkit.research.holding import holding
 from perpkit.research.hyperopt.plateau import Search
 from perpkit.research.marked import Figures, daily_returns, figures
 from perpkit.research.results import Results
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
+from perpkit.walkforward.holdout import Seal
 from perpkit.walkforward.verdict import Verdict
 
 
@@ -61,6 +65,7 @@ class View:
     :param search: that found the parameters of the run
     :param walked: what the run shows, where it is a walk-forward
     :param evidence: what a learned model predicted in the run, and what came
+    :param seals: days that were put aside, of the user directory of a walk-forward
     """
 
     run: Run
@@ -70,6 +75,29 @@ class View:
     search: Search | None = None
     walked: Verdict | None = None
     evidence: Evidence | None = None
+    seals: tuple[Seal, ...] = ()
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """As `perpkit compare` says it; None without another run.
+
+        :raises ValueError: if the runs have too few days in common
+        :raises ModuleNotFoundError: without the extra `research`
+        """
+        if self.other is None:
+            return None
+        return compared(self.run.daily_returns, self.other.daily_returns)
+
+    @cached_property
+    def twins(self) -> list[Explained] | None:
+        """As `perpkit compare --live --backtest` finds them; None but for a bot and a backtest.
+
+        :raises NoTwinsError: if they cannot be paired
+        """
+        if self.other is None or self.run.results.is_bot == self.other.results.is_bot:
+            return None
+        bot, run = sorted((one.results for one in self.runs), key=lambda each: not each.is_bot)
+        return explained_results(bot, run, self.market)
 
     @property
     def runs(self) -> list[Run]:

@@ -6,6 +6,7 @@ what days have to do with each other stays. See `perpkit.research.overfitting.bo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -78,6 +79,25 @@ def compared(first: pd.Series, second: pd.Series, *, seed: int = 0) -> Compariso
         mean=(float(means[0]), float(means[1])),
         mean_difference=of_mean,
         correlation=float(np.corrcoef(both.T)[0, 1]) if moving else None,
+    )
+
+
+def sentence(names: Sequence[str], found: Comparison) -> str:
+    """Returns the verdict in words."""
+    first, second = names
+    days = f"{found.days} days"
+    match found.verdict:
+        case Verdict.SAME:
+            return f"No difference: {first} and {second} made the same on each of {days}."
+        case Verdict.FIRST:
+            return f"{first} is better than {second}, by more than chance explains in {days}."
+        case Verdict.SECOND:
+            return f"{second} is better than {first}, by more than chance explains in {days}."
+    ratio = found.sharpe_difference
+    least = (ratio.high - ratio.low) / 2
+    return (
+        f"No difference is shown in {days}: chance alone explains it. So few days show only "
+        f"Sharpe ratios that differ by some {least:.1f} or more."
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Protocol
 
 from perpkit.walkforward.record import Window
@@ -16,9 +19,15 @@ from perpkit.walkforward.worker import Setup, Worker
 
 Computed = tuple[int, Content]
 
+# Whether the first process is still there.
+_LOOK_S = 1.0
+
 
 class WorkerLostError(Exception):
-    """A worker ended without a result, for example because the system needed its memory."""
+    """A worker ended without a result, for example because the system needed its memory.
+
+    The message is one line with what is known of it, or empty.
+    """
 
 
 class Engine(Protocol):
@@ -70,8 +79,19 @@ def _computed(setup: str, window: Window) -> Computed:
 @lru_cache(maxsize=1)
 def _worker(setup: str) -> Worker:
     """Of this process."""
-    if parent_process() is not None:
+    if (first := parent_process()) is not None:
         # The terminal sends it to every process; the first one ends the others.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        Thread(target=_end_after, args=(first.pid,), daemon=True).start()
     path = Path(setup)
     return Worker(pickle.loads(path.read_bytes()), path.parent)  # noqa: S301
+
+
+def _end_after(first: int | None) -> None:
+    """Ends this process once the first one, which has started it, has ended, if only by a kill.
+
+    Loky does not: a worker that is sending a large result holds both ends of the pipe, and waits.
+    """
+    while os.getppid() == first:
+        sleep(_LOOK_S)
+    os._exit(1)

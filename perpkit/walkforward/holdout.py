@@ -49,6 +49,10 @@ class Look:
     of: str
     refused: str = ""
 
+    @property
+    def outcome(self) -> str:
+        return f"refused, {self.refused}" if self.refused else "the one look"
+
 
 @dataclass(frozen=True)
 class Seal:
@@ -71,6 +75,12 @@ class Seal:
 
     def meets(self, start: datetime, end: datetime) -> bool:
         return self.start < end and start < self.end
+
+    @property
+    def state(self) -> str:
+        if self.released is not None:
+            return f"released on {self.released:%Y-%m-%d}"
+        return "not looked at yet" if self.look is None else "looked at"
 
     @property
     def period(self) -> str:

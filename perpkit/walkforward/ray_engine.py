@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
+from platform import node
 from typing import Any
 
+from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.engines import Computed, WorkerLostError
 from perpkit.walkforward.record import Window
-from perpkit.walkforward.shipping import Files, digest_of_all, digests, files_below, unpacked_once
+from perpkit.walkforward.shipping import (
+    Files,
+    digest_of_all,
+    digests,
+    files_below,
+    private_folder,
+    unpacked_once,
+)
 from perpkit.walkforward.worker import Setup, Worker
 
+# By Ray itself, before a worker counts as lost.
 _TRIES = 4
+_ANSWER_S = 10.0
+# For machines to remove what they were sent.
+_REMOVING_S = 60.0
 # Shipped through memory.
 _MOST_BYTES = 4 * 2**30
+
+
+class WorkerError(ValueError):
+    """A machine of the cluster that cannot compute; the message is for the operator."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +47,7 @@ class _Shipment:
     :param of: digest of the files
     """
 
+    setup: Setup
     files: Files
     of: str
 
@@ -40,63 +63,175 @@ class _Shipment:
                 f"datadir must have at most {_MOST_BYTES:,} bytes to be shipped, has {size:,}: "
                 "give one with the candles of this run only"
             )
-        return cls(files, digest_of_all(digests(files)))
+        return cls(setup, files, digest_of_all(digests(files)))
 
-    def unpacked(self, setup: Setup) -> Setup:
+    def unpacked(self, within: Path) -> Setup:
         """Returns the setup with the places of the files on this machine."""
-        folder = unpacked_once(self.files, self.of)
-        path = None if setup.strategy_path is None else folder / "strategies"
-        return replace(setup, datadir=folder / "data", strategy_path=path)
+        folder = unpacked_once(self.files, self.of, within)
+        path = None if self.setup.strategy_path is None else folder / "strategies"
+        return replace(self.setup, datadir=folder / "data", strategy_path=path)
 
 
 class RayEngine:
     """
-    :param jobs: workers; each of them needs a processor
+    :param jobs: workers; None for one a processor of the cluster
     :param address: of the cluster; None for one on this machine, for this run
+    :param scratch: an existing folder of this machine for what workers need while they run
     :raises ModuleNotFoundError: without Ray
     """
 
-    def __init__(self, jobs: int, address: str | None) -> None:
+    def __init__(self, jobs: int | None, address: str | None, scratch: Path) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers
         self._ray: Any = import_module("ray")
         self._jobs, self._address = jobs, address
+        # Elsewhere below the temporary folder of each machine, where no name may be guessed:
+        # strategies in it are executed.
+        shared = f"perpkit-walkforward-{secrets.token_hex(16)}"
+        self._place = str(scratch / "shipped") if address is None else shared
 
     def compute(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
-        options = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if self._address is None:
-            self._ray.init(num_cpus=self._jobs, include_dashboard=False, **options)
-        else:
-            self._ray.init(address=self._address, **options)
+        """:raises WorkerError: if a machine of the cluster has other versions than this one"""
+        known = self._ray.exceptions
+        self._connect()
         try:
-            yield from self._on_cluster(self._ray, setup, windows)
+            yield from self._on_cluster(setup, windows)
+        except known.RayTaskError as error:
+            if isinstance(error.cause, known.RayError):  # such as what was shipped, and is lost
+                raise _lost(error.cause) from error
+            raise error.cause from error
+        except known.RayActorError as error:
+            if error.actor_init_failed:
+                raise WorkerError(
+                    f"a worker of the cluster cannot start: {str(error).splitlines()[-1]}"
+                ) from error
+            raise _lost(error) from error
+        except known.RayError as error:
+            raise _lost(error) from error
         finally:
             self._ray.shutdown()
 
-    def _on_cluster(self, ray: Any, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
+    def _connect(self) -> None:
+        options = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if self._address is None:
+            jobs = self._jobs or os.cpu_count() or 1
+            self._ray.init(num_cpus=jobs, include_dashboard=False, **options)
+            return
+        try:
+            _check_answers(self._address)
+            self._ray.init(address=self._address, **options)
+        except (OSError, OverflowError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise WorkerError(
+                f"address must be of a Ray cluster, got {self._address}: {reason}"
+            ) from error
+
+    def _on_cluster(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
+        ray = self._ray
         # Each machine fetches it once into its part of the object store.
         shipment = ray.put(_Shipment.packed(setup))
-        kind = ray.remote(max_restarts=_TRIES, max_task_retries=_TRIES)(_Remote)
-        workers = [kind.remote(shipment, setup) for _ in range(min(self._jobs, len(windows)))]
+        # By default Ray would fill the first machine.
+        kind = ray.remote(
+            max_restarts=_TRIES, max_task_retries=_TRIES, scheduling_strategy="SPREAD"
+        )(_Remote)
+        jobs = self._jobs or int(ray.cluster_resources().get("CPU", 1))
+        workers = [
+            kind.remote(setup.request.made_with, [shipment], self._place)
+            for _ in range(min(jobs, len(windows)))
+        ]
         waiting = list(windows)
-        # Freed workers take the next window: windows that grow take longer and longer.
-        running = {worker.compute.remote(waiting.pop(0)): worker for worker in workers}
-        while running:
-            [done], _ = ray.wait(list(running), num_returns=1)
-            worker = running.pop(done)
-            try:
+        try:
+            # Freed workers take the next window: windows that grow take longer and longer.
+            running = {worker.compute.remote(waiting.pop(0)): worker for worker in workers}
+            while running:
+                [done], _ = ray.wait(list(running), num_returns=1)
+                worker = running.pop(done)
                 computed: Computed = ray.get(done)
-            except ray.exceptions.RayActorError as error:
-                raise WorkerLostError from error
-            if waiting:
-                running[worker.compute.remote(waiting.pop(0))] = worker
-            yield computed
+                if waiting:
+                    running[worker.compute.remote(waiting.pop(0))] = worker
+                yield computed
+        finally:
+            for worker in workers:
+                ray.kill(worker)
+            self._remove()
+
+    def _remove(self) -> None:
+        """Has each machine remove what it was sent; the scratch folder is removed by its owner."""
+        if self._address is None:
+            return
+        ray = self._ray
+        on = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+        tasks = [
+            ray.remote(num_cpus=0, scheduling_strategy=on(each["NodeID"], soft=False))(_removed)
+            for each in ray.nodes()
+            if each["Alive"]
+        ]
+        asked = [task.remote(self._place) for task in tasks]
+        ray.wait(asked, num_returns=len(asked), timeout=_REMOVING_S)
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself waits for minutes.
+
+    :raises OSError: if nothing listens at a host and port; other forms are Ray's to judge
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+
+
+def _lost(error: Exception) -> WorkerLostError:
+    reason = next(iter(str(error).splitlines()), "")
+    return WorkerLostError(f"{type(error).__name__}: {reason}")
 
 
 class _Remote:
-    """A worker in a process of the cluster."""
+    """A worker in a process of the cluster.
 
-    def __init__(self, shipment: _Shipment, setup: Setup) -> None:
-        self._worker = Worker(shipment.unpacked(setup))
+    :param wanted: the versions to compute with
+    :param shipment: its reference, in a list so that it is fetched by versions that are known
+    :param place: of a folder for it; one that is not absolute is below the temporary folder
+    """
+
+    def __init__(self, wanted: Mapping[str, str], shipment: Sequence[Any], place: str) -> None:
+        self._wanted, self._shipment, self._place = wanted, shipment, place
+        self._worker: Worker | None = None
 
     def compute(self, window: Window) -> Computed:
+        if self._worker is None:
+            self._worker = self._made()
         return window.number, self._worker.compute(window)
+
+    def _made(self) -> Worker:
+        check_versions(self._wanted, made_with())
+        shipment: _Shipment = import_module("ray").get(self._shipment[0])
+        folder = private_folder(_folder(self._place))
+        return Worker(shipment.unpacked(folder), folder)
+
+
+def check_versions(wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """
+    :raises WorkerError: naming this machine, and both versions of what differs
+    """
+    differing = [
+        f"{name} {_short(value)} (there {_short(found.get(name, 'none'))})"
+        for name, value in wanted.items()
+        if value != found.get(name)
+    ]
+    if differing:
+        raise WorkerError(
+            f"workers must have the versions of this machine, which are not those of {node()}: "
+            f"{', '.join(differing)}"
+        )
+
+
+def _short(value: str) -> str:
+    """Returns a version, or the beginning of a digest."""
+    return value[:20]
+
+
+def _removed(place: str) -> None:
+    shutil.rmtree(_folder(place), ignore_errors=True)
+
+
+def _folder(place: str) -> Path:
+    return Path(tempfile.gettempdir()) / place

@@ -87,9 +87,10 @@ def run(
         except WorkerLostError as error:
             lost += 1
             if lost == _MOST_LOSSES:
+                known = f" ({error})" if str(error) else ""
                 raise RunError(
                     f"a worker was lost {lost} times in a row, the last time with {done} of "
-                    f"{total} windows done: fewer --jobs need less memory"
+                    f"{total} windows done{known}: fewer --jobs need less memory"
                 ) from error
             say("A worker was lost: the windows that were being computed are begun again.")
     show(total, total, "windows")

@@ -7,7 +7,7 @@ writes, in the user directory of its run, and two runs in one would be in each o
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -89,14 +89,27 @@ def fill_user_directory(folder: Path, plugins: Files) -> None:
         (folder / name).mkdir(exist_ok=True)
 
 
-def unpacked_once(files: Files, of: str) -> Path:
+def private_folder(path: Path) -> Path:
+    """Makes a folder that only this user can read and write, or returns the one that was made.
+
+    :raises ValueError: if it is another user's, who could have put something into it
+    """
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
+        raise ValueError(f"{path} must be a folder that only this user can read and write")
+    return path
+
+
+def unpacked_once(files: Files, of: str, within: Path) -> Path:
     """Returns a folder with files, which the processes of one machine share.
 
     :param of: digest of all of them, which names the folder
+    :param within: an existing folder
     """
     from filelock import FileLock
 
-    folder = Path(tempfile.gettempdir()) / f"perpkit-walkforward-data-{of[:16]}"
+    folder = within / of[:16]
     with FileLock(f"{folder}.lock"):
         whole = folder / ".whole"
         if not whole.is_file():

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -77,6 +78,16 @@ def workers(driver) -> list[psutil.Process]:
     """Processes of joblib that compute."""
     children = psutil.Process(driver.pid).children(recursive=True)
     return [child for child in children if "popen_loky_posix" in " ".join(child.cmdline())]
+
+
+def ray_workers(driver) -> list[psutil.Process]:
+    """Processes of Ray that compute; Ray's other processes are theirs and the driver's."""
+    found = []
+    for child in psutil.Process(driver.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if " ".join(child.cmdline()).startswith("ray::_Remote.compute"):
+                found.append(child)
+    return found
 
 
 def until(condition, seconds: float = 120) -> None:
@@ -182,7 +193,7 @@ def test_killed_and_started_again_is_as_on_ray(bot):
         left = workers(driver)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        psutil.wait_procs(left, timeout=60)  # they find out by themselves
+        assert psutil.wait_procs(left, timeout=60)[1] == []  # they find out by themselves
     assert 1 <= done() < WINDOWS
     kept = {path: path.stat().st_mtime_ns for path in local.rglob("result.json")}
     with started(bot, *OPTIMISED, f"--out={local}", **FEW) as driver:
@@ -208,3 +219,60 @@ def test_killed_and_started_again_is_as_on_ray(bot):
     tried = {json.dumps(epoch.parameters) for one in run.results for epoch in one.epochs}
     assert len(tried) > EPOCHS  # each window has a seed of its own
     assert {k: v for k, v in contents(bot.userdir).items() if k != "own.json"} == before
+
+
+FIXED = (
+    "--strategy=InTheMarket", f"--strategy-path={PLAIN}", "--timerange=20250305-20250317",
+    "--test=4d", "--jobs=2",
+)  # fmt: skip
+
+
+@pytest.fixture
+def computed(bot):
+    """The files of such a run by the local engine."""
+    out = bot.userdir.parent / "local"
+    ran = walk(bot, *FIXED, f"--out={out}", **FEW)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return contents(out)
+
+
+@SLOW
+@pytest.mark.timeout(1800)
+def test_a_killed_worker_of_ray_changes_nothing(bot, computed):
+    pytest.importorskip("ray")
+    out = bot.userdir.parent / "killed"
+    with started(bot, *FIXED, "--engine=ray", f"--out={out}", **FEW) as driver:
+        until(lambda: len(ray_workers(driver)) == 2, 300)
+        both = ray_workers(driver)
+        both[0].kill()
+        until(lambda: {*ray_workers(driver)} - {*both}, 300)  # another one in its place
+        _, said = driver.communicate(timeout=600)
+        assert driver.returncode == 0, said
+    assert contents(out) == computed
+
+
+@SLOW
+@pytest.mark.timeout(1800)
+def test_a_cluster_by_its_address_gives_the_same(bot, computed):
+    """And nothing of what was shipped to its two machines is left there."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    def shipped() -> set[Path]:
+        return set(Path(tempfile.gettempdir()).glob(f"perpkit-walkforward-{'?' * 32}"))
+
+    out, before = bot.userdir.parent / "cluster", shipped()
+    seen: set[Path] = set()
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        machines.add_node(num_cpus=1)
+        asked = ("--engine=ray", f"--address={machines.address}", f"--out={out}")
+        with started(bot, *FIXED, *asked, **FEW) as driver:
+            until(lambda: seen.update(shipped() - before) or seen or driver.poll() is not None, 300)
+            _, said = driver.communicate(timeout=600)
+            assert driver.returncode == 0, said
+    finally:
+        machines.shutdown()
+    assert contents(out) == computed
+    assert len(seen) == 1
+    assert shipped() <= before

@@ -72,3 +72,31 @@ def test_a_file_that_is_no_result_is_named(run, tmp_path):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert "wrong.json" in result.stderr.replace("\n", "")
+
+
+def reported(tmp_path, datadir, *options) -> dict:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    given = ["report", first, "--with", second, "--datadir", datadir, "--json", *options]
+    result = CliRunner().invoke(app, [str(each) for each in given])
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_the_report_of_both_says_the_same(run, tmp_path, datadir):
+    found = json.loads(run("--json", left=2, **LONG)[1])
+    page = tmp_path / "page.html"
+    beside = reported(tmp_path, datadir, "--out", page)["comparison"]
+    assert beside == {name: found[name] for name in beside}
+    assert beside["days"] == 40
+    shown = page.read_text()
+    assert 'id="comparison"' in shown
+    assert "No difference is shown in 40 days" in shown
+    assert 'id="twins"' not in shown
+
+
+def test_the_report_of_too_few_days_says_so(run, tmp_path, datadir):
+    run()
+    found = reported(tmp_path, datadir)
+    assert found["comparison"] is None
+    said = "Comparison of both runs: the runs must have 30 days in common, got 10"
+    assert [why for why in found["left_out"] if why.startswith(said)]

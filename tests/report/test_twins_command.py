@@ -337,3 +337,22 @@ def test_bad_input_is_named(case, arguments, said):
     result = CliRunner().invoke(app, [*given, "--datadir", str(case.folder / "data")])
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in " ".join(result.stderr.split())
+
+
+def test_the_report_of_both_says_the_same(case):
+    case.live(SPIKED, 30, 40, left=110.0)
+    case.tested(SPIKED, 30, 40)
+    code, out, err = case.compared("--json")
+    assert code == 0, err
+    found = json.loads(out)
+    page, given = case.folder / "page.html", [case.database, case.folder / "export.json"]
+    for one, other in (given, given[::-1]):  # the bot may be either of them
+        asked = ["report", one, "--with", other, "--datadir", case.folder / "data", "--json"]
+        asked += ["--starting-balance", 1000, "--out", page]
+        result = CliRunner().invoke(app, [str(each) for each in asked])
+        assert result.exit_code == 0, result.stderr
+        beside = json.loads(result.stdout)["twins"]
+        assert beside == {"causes": found["causes"], "said": found["said"]}
+        shown = page.read_text()
+        assert 'id="twins"' in shown
+        assert "The largest differences, 1 of 1." in shown

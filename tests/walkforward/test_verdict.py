@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from perpkit.cli import app
 from perpkit.market.times import dates_of
 from perpkit.research.research_log import NAME
 from perpkit.walkforward.as_results import as_results
+from perpkit.walkforward.holdout import HoldoutError, look, place, seal
 from perpkit.walkforward.record import Run
 from perpkit.walkforward.run_directory import (
     content_of_result,
@@ -38,6 +40,7 @@ from tests.walkforward.made_runs import (
     request,
     result,
     trade,
+    window,
 )
 
 
@@ -145,12 +148,20 @@ def test_its_trades_make_the_account_that_it_stitches():
 
 
 @pytest.fixture
-def directory(tmp_path):
-    run = optimised_run(4)
-    write_request(tmp_path, run.request)
-    for one in run.results:
-        write_result(tmp_path, one.window.number, content_of_result(one))
-    return tmp_path
+def made():
+    def make(folder):
+        run = optimised_run(4)
+        write_request(folder, run.request)
+        for one in run.results:
+            write_result(folder, one.window.number, content_of_result(one))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def directory(made, tmp_path):
+    return made(tmp_path)
 
 
 @pytest.fixture
@@ -221,6 +232,32 @@ def test_report_and_verdict_judge_by_the_same(directory, datadir, tmp_path):
     assert walked["hold"] == judged["hold"] is not None
 
 
+@pytest.mark.parametrize("place", ["beside", "configured", "exchange", "user directory"])
+def test_report_and_verdict_read_the_same_candles(made, datadir, tmp_path, monkeypatch, place):
+    """Where no data directory is given: of the run's own user directory, or the configuration's."""
+    config = tmp_path / "own.json"
+    mine, name = tmp_path / "mine", "bybit" if place == "exchange" else "binance"
+    settings = {"datadir": str(mine)} if place == "configured" else {"user_data_dir": str(mine)}
+    if place == "exchange":
+        settings["exchange"] = {"name": name}
+    config.write_text(json.dumps(settings))
+    asked = {"beside": (), "user directory": ("--userdir", mine)}.get(place, ("-c", config))
+    directory = made(tmp_path / "user_data/walkforward/Made")
+    monkeypatch.chdir(tmp_path / "data")  # with no user_data in it
+    at = {"beside": tmp_path / "user_data/data" / name, "configured": mine}
+    at = at.get(place, mine / "data" / name)
+    held = []
+    for _ in range(2):
+        judged = json.loads(said("verdict", directory, *asked, "--json"))
+        held.append(judged["hold"])
+        if place != "user directory":  # the report has no such option
+            reported = json.loads(said("report", directory, *asked, "--json"))
+            assert reported["walkforward"]["hold"] == judged["hold"]
+        shutil.copytree(datadir, at, dirs_exist_ok=True)
+    assert held[0] is None
+    assert held[1]["profit"] > 0
+
+
 def test_luck_of_one_is_shown_beside_that_of_all(directory):
     """It is not taken back from that of all: of many ideas it is 1 to the last digit."""
     run = read_run(directory)
@@ -243,6 +280,33 @@ def test_the_report_of_a_run(directory, datadir, tmp_path):
         assert part in page
     found = json.loads(said("report", directory, "--datadir", datadir, "--json"))
     assert found["walkforward"]["stability"][0]["parameter"] == "buy.rsi"
+
+
+def test_the_report_shows_sealed_days_and_looks(directory, datadir, tmp_path):
+    mine = tmp_path / "mine"
+    config = tmp_path / "own.json"
+    config.write_text(json.dumps({"user_data_dir": str(mine)}))
+    record, later = place(mine), START + timedelta(days=5_000)
+    seal(record, START, START + timedelta(days=60), later)
+    seal(record, later, later + timedelta(days=60), later)
+    # At the first test; that of another strategy is refused.
+    asked = replace(request(1, 0), windows=(window(1),))
+    look(record, asked, later)
+    with pytest.raises(HoldoutError):
+        look(record, replace(asked, strategy="Other"), later)
+    out = tmp_path / "page.html"
+    said("report", directory, "-c", config, "--datadir", datadir, "--out", out)
+    page = out.read_text()
+    assert f"these tests have days of {START:%Y-%m-%d} to" in page
+    assert "2 periods in the record" in page
+    assert "not looked at yet" in page
+    assert "the one look" in page
+    assert "refused, Made was looked at on" in page
+    found = json.loads(said("report", directory, "-c", config, "--datadir", datadir, "--json"))
+    assert [len(each["looks"]) for each in found["holdout"]] == [2, 0]
+    config.write_text(json.dumps({"user_data_dir": str(tmp_path / "other")}))
+    said("report", directory, "-c", config, "--datadir", datadir, "--out", out)
+    assert 'id="holdout"' not in out.read_text()
 
 
 def write_table(path, rows):

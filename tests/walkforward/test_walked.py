@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
 
 from benchmarks import walked
-from perpkit.walkforward.run_directory import content_of_result, write_request, write_result
+from perpkit.walkforward.run_directory import (
+    content_of_result,
+    read_run,
+    write_request,
+    write_result,
+)
+from perpkit.walkforward.verdict import verdict
 from tests.walkforward.made_runs import request, result
 
 SETTINGS = {"fee": walked.COST, **walked.WALKS["Confluence, agree"].settings}
@@ -59,3 +66,21 @@ def test_a_run_of_another_request_is_not(run, changed, epochs, settings):
 
 def test_where_there_is_no_run_there_is_none_to_read(tmp_path):
     assert not walked._is_finished(tmp_path, 40, SETTINGS)
+
+
+def test_each_row_is_printed_as_it_is_done(run, tmp_path, monkeypatch, capsys):
+    """A break in the second walk, hours later, leaves the first one's row."""
+
+    def walk(name, epochs, out):
+        if name == "FundingTide":
+            raise RuntimeError("broken off")
+        return run()
+
+    monkeypatch.setattr(walked, "walk", walk)
+    monkeypatch.setattr(walked, "judged", lambda directory: verdict(read_run(directory)))
+    monkeypatch.setattr(sys, "argv", ["walked", "TrendFollowing", "FundingTide"])
+    with pytest.raises(RuntimeError, match="broken off"):
+        walked.main()
+    head, _, row = capsys.readouterr().out.splitlines()
+    assert head.count("|") == row.count("|")
+    assert row.startswith("| TrendFollowing |")

@@ -1,0 +1,148 @@
+"""A Ray cluster's losses are those of a worker; its machines need this one's versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from perpkit.walkforward.deciding import made_with
+from perpkit.walkforward.engines import WorkerLostError
+from perpkit.walkforward.ray_engine import RayEngine, WorkerError, _Remote, check_versions
+from perpkit.walkforward.worker import Setup
+from tests.cases import SLOW
+from tests.walkforward import runs
+
+ray = pytest.importorskip("ray")
+known = ray.exceptions
+ACTOR = "0" * 32
+
+
+def raised_in_worker(cause: Exception) -> ray.exceptions.RayTaskError:
+    traceback = f"Traceback (most recent call last):\n{type(cause).__name__}: {cause}"
+    return known.RayTaskError("compute", traceback, cause, actor_id=ACTOR, pid=1, ip="127.0.0.1")
+
+
+LOST = [
+    known.OutOfMemoryError("Task was killed, the node was running low on memory.\nUsed: 23 GB"),
+    known.WorkerCrashedError(),
+    known.NodeDiedError("the node is dead"),
+    known.ObjectLostError("f" * 56, None, ""),
+    known.OwnerDiedError("f" * 56, None, ""),
+    known.ObjectReconstructionFailedError("f" * 56, 1, "", "the task is gone"),
+    known.ObjectFetchTimedOutError("f" * 56, None, ""),
+    known.RayActorError(),
+    known.ActorDiedError(),
+    known.ActorUnavailableError("gone for now", b"0" * 16),
+    known.LocalRayletDiedError(),
+    known.OutOfDiskError("no room"),
+    # By what the worker wanted to fetch.
+    raised_in_worker(known.ObjectLostError("f" * 56, None, "")).as_instanceof_cause(),
+]
+
+
+class Failing:
+    """Ray, of which a window's result is an error; no process is started."""
+
+    exceptions = known
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.killed, self.is_on = 0, False
+
+    def init(self, **_options):
+        self.is_on = True
+
+    def shutdown(self):
+        self.is_on = False
+
+    def put(self, _value):
+        return "shipment"
+
+    def remote(self, **_options):
+        compute = SimpleNamespace(remote=lambda window: window.number)
+        return lambda _kind: SimpleNamespace(remote=lambda *_: SimpleNamespace(compute=compute))
+
+    def wait(self, running, num_returns):
+        return running[:num_returns], running[num_returns:]
+
+    def get(self, _reference):
+        raise self.error
+
+    def kill(self, _worker):
+        self.killed += 1
+
+
+def failing(tmp_path: Path, error: Exception) -> tuple[RayEngine, Failing]:
+    engine = RayEngine(2, None, tmp_path)
+    found = engine._ray = Failing(error)
+    return engine, found
+
+
+def setup_of(datadir: Path, **changed) -> Setup:
+    return Setup(runs.request(**changed), {}, {}, datadir)
+
+
+def computed(engine: RayEngine, setup: Setup):
+    return list(engine.compute(setup, setup.request.windows))
+
+
+@pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
+def test_each_kind_of_loss_is_a_lost_worker(tmp_path, error):
+    engine, found = failing(tmp_path, error)
+    with pytest.raises(WorkerLostError) as raised:
+        computed(engine, setup_of(tmp_path))
+    said = str(raised.value)
+    assert said
+    assert "\n" not in said
+    assert (found.killed, found.is_on) == (2, False)
+
+
+@pytest.mark.parametrize("error", [ValueError("stoploss must be set"), KeyError("close")])
+def test_an_error_of_the_strategy_is_itself(tmp_path, error):
+    """It would be the same in the next worker, and is not computed again."""
+    engine, _ = failing(tmp_path, raised_in_worker(error).as_instanceof_cause())
+    with pytest.raises(type(error)) as raised:
+        computed(engine, setup_of(tmp_path))
+    assert raised.value is error
+
+
+def test_a_machine_without_perpkit_is_named(tmp_path):
+    cause = raised_in_worker(ModuleNotFoundError("No module named 'perpkit'"))
+    engine, _ = failing(tmp_path, known.ActorDiedError.from_task_error(cause))
+    with pytest.raises(WorkerError, match=r"cannot start: .*No module named 'perpkit'$") as raised:
+        computed(engine, setup_of(tmp_path))
+    assert "\n" not in str(raised.value)
+
+
+def test_versions_that_differ_are_named_with_both(tmp_path):
+    here = {"freqtrade": "2026.9", "perpkit": "1.0", "perpkit files": "ab" * 32}
+    check_versions(here, {**here, "other": "1"})
+    with pytest.raises(WorkerError) as raised:
+        check_versions(here, {"freqtrade": "2026.6", "perpkit": "1.0"})
+    assert "freqtrade 2026.9 (there 2026.6)" in str(raised.value)
+    assert "perpkit files abababababababababab (there none)" in str(raised.value)
+    assert "perpkit 1.0" not in str(raised.value)
+    # Before anything that was shipped is looked at.
+    worker = _Remote({**made_with(), "freqtrade": "2020.1"}, [], str(tmp_path))
+    with pytest.raises(WorkerError, match=r"freqtrade 2020\.1 \(there 20"):
+        worker.compute(runs.window(1))
+
+
+@SLOW
+def test_a_real_worker_of_another_version_refuses(tmp_path):
+    (tmp_path / "data").mkdir()
+    setup = setup_of(tmp_path / "data", made_with={**made_with(), "perpkit": "0.0.1"})
+    with pytest.raises(WorkerError, match=r"perpkit 0\.0\.1 \(there ") as raised:
+        computed(RayEngine(1, None, tmp_path), setup)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "shipped").exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "localhost:99999", "[::1]:9"])
+def test_an_address_at_which_nothing_answers_is_refused(tmp_path, address):
+    with pytest.raises(WorkerError, match="address must be of a Ray cluster, got") as raised:
+        computed(RayEngine(1, address, tmp_path), setup_of(tmp_path))
+    assert address in str(raised.value)
+    assert "\n" not in str(raised.value)
