@@ -15,6 +15,8 @@ from perpkit.record.decisions import words_of
 LOGGED = ("freqtrade", "perpkit", "tests.bench.wire")
 # Of the exchange: a fault's own words, which Freqtrade passes on.
 _EXPECTED = (ccxt.BaseError, FreqtradeException)
+# What Freqtrade makes of a strategy's own error: a warning without its traceback.
+_SWALLOWED = ("Strategy caused the following exception", "Unable to analyze candle (OHLCV) data")
 _LONGEST = 160
 
 
@@ -22,7 +24,8 @@ class LogWatch(logging.Handler):
     """Counts lines by their words.
 
     An exception is unhandled when its traceback is logged, at any level, and it is no error that
-    Freqtrade or ccxt raise to say what the exchange or the configuration has refused.
+    Freqtrade or ccxt raise to say what the exchange or the configuration has refused; and when
+    Freqtrade has swallowed one of the strategy's.
     """
 
     def __init__(self) -> None:
@@ -45,6 +48,8 @@ class LogWatch(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if error is not None and not isinstance(error, _EXPECTED):
             self.unhandled[f"{record.name}: {type(error).__name__}: {words}"] += 1
+        elif any(sentence in words for sentence in _SWALLOWED):
+            self.unhandled[f"{record.name}: {words}"] += 1
 
     def crashed(self, error: BaseException) -> None:
         self.unhandled[f"the process ended: {type(error).__name__}: {str(error)[:_LONGEST]}"] += 1

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import ccxt
+import pandas as pd
 import pytest
+from freqtrade.exceptions import StrategyError
+from freqtrade.strategy import IStrategy
+from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import InProcessBot
+from tests.conftest import REPOSITORY
 from tests.endurance.flatness import slope
 from tests.endurance.log_watch import listening
 from tests.endurance.plan import START, Plan, disturbs
 from tests.endurance.report import as_json, growing, table, troubles, unproven
-from tests.endurance.run import Asked, Run, run
+from tests.endurance.run import Asked, Run, run, unexplained
 from tests.endurance.samples import Sample, size_of, size_of_sqlite
 
 SAMPLE = Sample(0.0, 0, 400.0, 20, 2, 1700, 0, 0, 90_000, 45_000, 0, 5_000, 10_000, 20.0, 2.0)
@@ -114,6 +122,86 @@ def test_only_what_nothing_expects_is_unhandled():
         logger.info("The answer 13 failed")
     assert log.unhandled == Counter({"freqtrade.somewhere: KeyError: The answer # failed": 1})
     assert log.words["freqtrade.somewhere: The answer # failed"] == 3
+
+
+def populate(*_: Any) -> None:
+    raise ValueError("Length of values (12) does not match")
+
+
+@pytest.mark.parametrize("answer", [None, 1.0])
+def test_an_error_that_freqtrade_makes_a_warning_is_unhandled(answer):
+    """As of `populate_entry_trend`, and of a callback that has a default answer."""
+    with listening() as log, suppress(StrategyError):
+        strategy_safe_wrapper(populate, default_retval=answer)()
+    [(words, count)] = log.unhandled.items()
+    assert words.startswith("freqtrade.strategy.strategy_wrapper: Strategy caused")
+    assert count == 1
+
+
+def test_candles_that_could_not_be_analysed_are_unhandled():
+    def analyze(*_: Any) -> None:
+        raise StrategyError("Dataframe returned from strategy has mismatching length.")
+
+    candles = pd.DataFrame({"close": [1.0]})
+    strategy: Any = SimpleNamespace(
+        dp=SimpleNamespace(ohlcv=lambda *_, **__: candles),
+        timeframe="5m",
+        config={},
+        _analyze_ticker_internal=analyze,
+    )
+    with listening() as log:
+        IStrategy.analyze_pair(strategy, "BTC/USDT:USDT")
+    [words] = log.unhandled
+    assert "mismatching length" in words
+
+
+@pytest.mark.parametrize(
+    ("held", "filled_at", "differs"),
+    [
+        ("0.1", None, False),
+        ("0.05", None, True),
+        ("0.05", 999, True),
+        # A target or a stop that has filled since the cycle began, which the next one sees.
+        ("0.05", 1000, False),
+        ("0", 1000, False),
+    ],
+)
+def test_a_trade_with_a_stop_is_compared_with_its_position(held, filled_at, differs):
+    view = SimpleNamespace(symbol="BTCUSDT", amount=Decimal(held), entry_price=Decimal(50_000))
+    fills = [SimpleNamespace(symbol="BTCUSDT", time=filled_at)] if filled_at else []
+    other = SimpleNamespace(symbol="ETHUSDT", time=2000)
+    venue: Any = SimpleNamespace(
+        account=SimpleNamespace(fills=[other, *fills]),
+        exchange=SimpleNamespace(engine=SimpleNamespace(positions=lambda _: [view])),
+    )
+    stop = SimpleNamespace(ft_is_open=True, ft_order_side="stoploss")
+    trade: Any = SimpleNamespace(
+        is_open=True,
+        pair="BTC/USDT:USDT",
+        amount=0.1,
+        is_short=False,
+        open_rate=50_000.0,
+        entry_side="buy",
+        orders=[stop],
+    )
+    assert bool(unexplained([trade], venue, since=1000)) is differs
+
+
+def test_the_bound_of_make_endurance_leaves_enough_to_judge():
+    """At twice the measured cost of a cycle, and more: 80 ms at 5 s, 400 ms at 60 s."""
+    text = (REPOSITORY / "Makefile").read_text()
+    minutes = int(re.search(r"^ENDURED \?= (\d+)$", text, re.MULTILINE)[1])
+    lines = [line for line in text.splitlines() if "-m tests.endurance" in line]
+    costs = {5: 0.08, 60: 0.4}
+    for line in lines:
+        given = dict(re.findall(r"--(\w+) (\d+)", line))
+        throttle, hours = int(given["throttle"]), int(given["sampled"])
+        days = min(int(given["days"]), minutes * 60 / costs.pop(throttle) * throttle / 86_400)
+        halves = sampled().samples
+        taken = [replace(halves[0], day=n * hours / 24) for n in range(int(days * 24 / hours) + 2)]
+        found = replace(sampled(trades=2), compared=5, samples=taken)
+        assert [each for each in unproven(found) if "too few" in each] == [], line
+    assert not costs
 
 
 def test_faults_of_every_kind_come_and_settings_are_set_back():

@@ -11,7 +11,7 @@ from freqtrade.persistence import Trade
 
 from perpkit.record.latch import LatchState, latch_of, write
 from tests.bench.other_exchanges.desk import Desk
-from tests.bench.other_exchanges.running import NAMES, bot_at
+from tests.bench.other_exchanges.running import NAMES, bot_at, desk_of
 
 pytestmark = pytest.mark.integration
 
@@ -75,6 +75,42 @@ def test_a_dry_run_enters_with_the_right_sizes(name, tmp_path, caplog):
         words = [str(message.get("msg")) for message in bot.messages]
     assert len([line for line in words if ONE_LINE in line]) == 1
     assert desk.orders == {}
+    no_trouble(caplog)
+
+
+def test_the_shipped_example_trades_as_it_stands(name, tmp_path, caplog):
+    """Its strategy and its pairlists, with a market that trends: DOGE's funding is beyond the band
+    of its filter, and ETH's within it, but more than a trade of two days is expected to earn."""
+    pairs = ["BTC/USDT:USDT", "ETH/USDT:USDT", "DOGE/USDT:USDT"]
+    use, exchange = {"use": {"refresh": False}}, {"pair_whitelist": pairs}
+    desk = desk_of(name)
+    desk.drift = 0.01
+    desk.funding.update({"DOGE": 0.002, "ETH": 0.0009})
+    with bot_at(name, tmp_path, None, desk=desk, perpkit=use, exchange=exchange) as (bot, _):
+        bot.run(3)
+        assert bot.bot.strategy.get_strategy_name() == "TrendFollowing"
+        assert bot.bot.active_pair_whitelist == pairs[:2]
+        assert "FundingBreaker" in bot.bot.strategy.watch.breakers
+        assert {(trade.pair, trade.trade_direction) for trade in open_trades()} == {
+            ("BTC/USDT:USDT", "long")
+        }
+        [lock] = bot.locks()
+        assert (lock.pair, lock.side) == ("ETH/USDT:USDT", "long")
+        assert lock.reason.startswith("FundingBreaker reducing: longs pay 0.090% per 8 h")
+    no_trouble(caplog)
+
+
+def test_a_pair_with_a_thin_book_is_left_out(name, tmp_path, caplog):
+    """A contract of OKX is a hundredth of a bitcoin, or a thousand coins."""
+    depth = {"method": "LiquidityFilter", "min_depth": 5_000_000}
+    desk = desk_of(name)
+    desk.depth["BTC"] = 30_000.0  # at fifty prices
+    with at(name, tmp_path, desk=desk, dry_run=True, pairlists=[*SETTINGS["pairlists"], depth]) as (
+        bot,
+        _,
+    ):
+        bot.run(1)
+        assert bot.bot.active_pair_whitelist == ["DOGE/USDT:USDT"]
     no_trouble(caplog)
 
 

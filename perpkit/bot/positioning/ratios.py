@@ -1,10 +1,12 @@
-"""Fetches the long/short ratio of accounts from Bybit and OKX, through ccxt's own method.
+"""Fetches the long/short ratio of accounts from Bybit and OKX, and Bybit's open interest, through
+ccxt's own methods.
 
-Sources: Bybit v5 "Get Long Short Ratio" (/v5/market/account-ratio: 500 a page, since 2020-07-20);
-OKX v5 "Get contract long/short ratio" (/api/v5/rubik/stat/contracts/long-short-account-ratio-
-contract: 100 a page, of the latest 1440). Neither says whether a reading's time is the beginning or
-the end of its period, so a reading is dated at the end of the period that would begin there: the
-store never has one earlier than it was known.
+Sources: Bybit v5 "Get Long Short Ratio" (/v5/market/account-ratio: 500 a page, since 2020-07-20)
+and "Get Open Interest" (/v5/market/open-interest: 200 a page); OKX v5 "Get contract long/short
+ratio" (/api/v5/rubik/stat/contracts/long-short-account-ratio-contract: 100 a page, of the latest
+1440). Neither says whether a reading's time is the beginning or the end of its period, so a reading
+is dated at the end of the period that would begin there: the store never has one earlier than it
+was known.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from math import nan
 from typing import Any
 
 import ccxt
+import numpy as np
 import pandas as pd
 
 from perpkit.bot.positioning.client import checked_pairs
@@ -26,7 +29,7 @@ from perpkit.market.exchanges import facts_of
 from perpkit.market.store import PERIODS
 from perpkit.market.times import dates_at, shifted
 
-RATIO = "long_short_ratio"
+RATIO, INTEREST = "long_short_ratio", "open_interest"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class RatioSource:
     :param periods: the exchange's names of the periods of the store
     :param window: ccxt's further parameters for a window, from its bounds in ms
     :param most_kept: the readings of each period that it keeps at most; None without a limit
+    :param interest: whether ccxt gives open interest in coins for all of the periods
     """
 
     client: Callable[[dict[str, Any]], Any]
@@ -45,6 +49,7 @@ class RatioSource:
     kept: timedelta
     window: Callable[[int, int], dict[str, Any]]
     most_kept: int | None = None
+    interest: bool = False
 
 
 SOURCES = {
@@ -52,10 +57,11 @@ SOURCES = {
         ccxt.bybit,
         "linear",
         {"5m": "5min", "15m": "15min", "30m": "30min", "1h": "1h", "4h": "4h", "1d": "1d"},
-        page_size=500,
+        page_size=200,  # of open interest; of the ratio they are longer
         kept=timedelta(days=3650),
         # ccxt does not pass `since` on.
         window=lambda first, last: {"startTime": first, "endTime": last},
+        interest=True,
     ),
     "okx": RatioSource(
         ccxt.okx,
@@ -66,6 +72,7 @@ SOURCES = {
         kept=timedelta(days=30),
         window=lambda _first, last: {"until": last},
         most_kept=1440,
+        # No open interest: of 5m and 1h alone, and in contracts (docs/exchanges.md).
     ),
 }
 
@@ -75,8 +82,6 @@ class RatioClient(PacedClient):
 
     :param name: a key of `SOURCES`
     """
-
-    series = (RATIO,)
 
     def __init__(
         self,
@@ -92,6 +97,7 @@ class RatioClient(PacedClient):
         self._ccxt.options["fetchMarkets"] = {"types": [source.markets]}
         self.page_size = source.page_size
         self.periods = tuple(source.periods)
+        self.series = (RATIO, INTEREST) if source.interest else (RATIO,)
 
     def kept(self, period: str) -> timedelta:
         """Returns how long the exchange keeps readings of a period."""
@@ -129,16 +135,21 @@ class RatioClient(PacedClient):
         # 1 ms outside excludes no reading, and lets none in.
         first = milliseconds(window.first - delay) - 1
         last = milliseconds(window.last - delay) + 1
-        rows = self._call(
-            "fetch_long_short_ratio_history",
-            symbol,
-            self._source.periods[period],
-            first,
-            window.readings(length),
-            self._source.window(first, last),
-            kind=list,
-        )
-        found = {int(row["timestamp"]): row["longShortRatio"] or nan for row in rows}
-        dates = shifted(dates_at(sorted(found)), delay)
-        frame = pd.DataFrame({RATIO: [found[at] for at in sorted(found)]}, dates, dtype=float)
-        return frame.loc[window.first : window.last]
+        count = window.readings(length)
+        asked = self._source.periods[period], first, count, self._source.window(first, last)
+        rows = self._call("fetch_long_short_ratio_history", symbol, *asked, kind=list)
+        columns = {RATIO: _by_time(rows, "longShortRatio")}
+        if self._source.interest:
+            asked = period, first, count, {"until": last}
+            rows = self._call("fetch_open_interest_history", symbol, *asked, kind=list)
+            columns[INTEREST] = _by_time(rows, "openInterestAmount")
+        frame = pd.DataFrame(columns).sort_index()
+        times = frame.index.to_numpy(dtype=np.int64)
+        return frame.set_axis(shifted(dates_at(times), delay)).loc[window.first : window.last]
+
+
+def _by_time(rows: list[dict[str, Any]], field: str) -> pd.Series:
+    """Returns a field of ccxt's rows by their time in ms; NaN for 0, which is not a reading."""
+    found = {int(row["timestamp"]): row[field] or nan for row in rows}
+    times = np.array([*found], dtype=np.int64)
+    return pd.Series([*found.values()], pd.Index(times), dtype=float)

@@ -10,6 +10,7 @@ from tests.bench.other_exchanges.desk import Contract, Desk, Placed, RefusedErro
 HOST = "api.bybit.com"
 CONTRACTS = {
     "BTC": Contract("BTC", 60_000.0, 0.1, 1.0, 0.001, 100.0),
+    "ETH": Contract("ETH", 3_000.0, 0.01, 1.0, 0.01, 1_000.0),
     "DOGE": Contract("DOGE", 0.1, 0.00001, 1.0, 1.0, 3_000_000.0),
 }
 _STATES = {"open": "New", "filled": "Filled", "cancelled": "Cancelled", "triggered": "Triggered"}
@@ -103,7 +104,7 @@ def _tickers(desk: Desk, asked: Asked) -> Any:
                 "openInterestValue": str(50_000 * price),
                 "turnover24h": "1200000000",
                 "volume24h": str(1_200_000_000 / price),
-                "fundingRate": "0.0001",
+                "fundingRate": str(desk.funding[base]),
                 "nextFundingTime": str((now_ms() // 28_800_000 + 1) * 28_800_000),
                 "bid1Price": str(price - contract.tick),
                 "bid1Size": "10",
@@ -134,7 +135,7 @@ def _funding(desk: Desk, asked: Asked) -> Any:
     rows = [
         {
             "symbol": asked["symbol"],
-            "fundingRate": "0.0001",
+            "fundingRate": str(desk.funding[_base(asked)]),
             "fundingRateTimestamp": str(number * step),
         }
         for number in range(end // step, end // step - int(asked.get("limit") or 200), -1)
@@ -164,7 +165,7 @@ def _tiers(desk: Desk, asked: Asked) -> Any:
 def _book(desk: Desk, asked: Asked) -> Any:
     base = _base(asked)
     price, tick = desk.price(base), desk.contracts[base].tick
-    size = f"{300_000 / price:.3f}"
+    size = f"{desk.depth[base] / price:.3f}"
     levels = range(1, min(int(asked.get("limit") or 25), 50) + 1)
     return {
         "s": asked["symbol"],
@@ -187,6 +188,19 @@ def _ratios(desk: Desk, asked: Asked) -> Any:
             row = {"symbol": asked["symbol"], "buyRatio": f"{long:.4f}"}
             rows.append({**row, "sellRatio": f"{1 - long:.4f}", "timestamp": str(number * step)})
     return {"list": rows, "nextPageCursor": ""}
+
+
+def _interest(desk: Desk, asked: Asked) -> Any:
+    step = _PERIODS[str(asked["intervalTime"])] * 1000
+    end = min(int(asked.get("endTime") or now_ms()), now_ms())
+    most = min(int(asked.get("limit") or 50), 200)
+    rows = [
+        {"openInterest": f"{50_000 + number % 7}.00000000", "timestamp": str(number * step)}
+        for number in range(end // step, end // step - most, -1)
+        if number * step >= int(asked.get("startTime") or 0)
+    ]
+    found = {"symbol": asked["symbol"], "category": asked["category"], "list": rows}
+    return {**found, "nextPageCursor": ""}
 
 
 def _wallet(desk: Desk, asked: Asked) -> Any:
@@ -356,6 +370,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Desk, Asked], Any]] = {
     ("GET", "/v5/market/risk-limit"): _tiers,
     ("GET", "/v5/market/orderbook"): _book,
     ("GET", "/v5/market/account-ratio"): _ratios,
+    ("GET", "/v5/market/open-interest"): _interest,
     ("GET", "/v5/user/query-api"): lambda _d, _a: {"id": "1", "unified": 0, "uta": 1},
     ("GET", "/v5/account/info"): lambda _d, _a: {
         "marginMode": "ISOLATED_MARGIN",

@@ -6,11 +6,17 @@ Amounts are in contracts. Nothing here knows ccxt; `bybit.py` and `okx.py` put i
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
-from math import sin, tau
+from math import exp, sin, tau
 
 DAY_S = 86_400
 FEE = 0.0006
+FUNDING = 0.0001
+# Of each level of a book, in quote currency.
+DEPTH = 300_000.0
+# 2026-03-03 12:00 UTC: when prices with a drift are those of the contract.
+_DRIFTS_FROM = 1_772_539_200
 
 
 @dataclass(frozen=True)
@@ -76,13 +82,19 @@ def now_ms() -> int:
 @dataclass
 class Desk:
     """
+    :param drift: of all prices, a day
     :param moved: factors on the prices, by base currency
+    :param funding: of each settlement, every 8 hours, by base currency
+    :param depth: of each level of the book, in quote currency, by base currency
     :param refusals: codes and words with which the next orders are refused
     """
 
     contracts: dict[str, Contract]
     wallet: float = 10_000.0
+    drift: float = 0.0
     moved: dict[str, float] = field(default_factory=dict)
+    funding: defaultdict[str, float] = field(default_factory=lambda: defaultdict(lambda: FUNDING))
+    depth: defaultdict[str, float] = field(default_factory=lambda: defaultdict(lambda: DEPTH))
     orders: dict[str, Placed] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     refusals: list[tuple[str, str]] = field(default_factory=list)
@@ -90,7 +102,8 @@ class Desk:
 
     def wave(self, base: str, second: float) -> float:
         contract = self.contracts[base]
-        price = contract.price * (1 + 0.02 * sin(tau * second / DAY_S))
+        drifted = contract.price * exp(self.drift * (second - _DRIFTS_FROM) / DAY_S)
+        price = drifted * (1 + 0.02 * sin(tau * second / DAY_S))
         return round(round(price / contract.tick) * contract.tick, 10)
 
     def price(self, base: str) -> float:

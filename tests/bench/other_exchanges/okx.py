@@ -7,9 +7,10 @@ from typing import Any
 
 from tests.bench.other_exchanges.desk import Contract, Desk, Held, Placed, RefusedError, now_ms
 
-# A contract is 0.01 BTC, or 1000 DOGE.
+# A contract is 0.01 BTC, 0.1 ETH, or 1000 DOGE.
 CONTRACTS = {
     "BTC": Contract("BTC", 60_000.0, 0.1, 0.01, 0.01, 12_000.0),
+    "ETH": Contract("ETH", 3_000.0, 0.01, 0.1, 0.01, 12_000.0),
     "DOGE": Contract("DOGE", 0.1, 0.00001, 1000.0, 0.01, 5_000.0),
 }
 _STATES = {"open": "live", "filled": "filled", "cancelled": "canceled"}
@@ -137,8 +138,8 @@ def _funding(desk: Desk, asked: Asked) -> Any:
         {
             "instType": "SWAP",
             "instId": asked["instId"],
-            "fundingRate": "0.0001",
-            "realizedRate": "0.0001",
+            "fundingRate": str(desk.funding[_base(asked)]),
+            "realizedRate": str(desk.funding[_base(asked)]),
             "fundingTime": str(number * 28_800_000),
             "method": "next_period",
         }
@@ -169,7 +170,7 @@ def _book(desk: Desk, asked: Asked) -> Any:
     base = _base(asked)
     contract, price = desk.contracts[base], desk.price(base)
     # As deep as Bybit's in base currency, in contracts here.
-    size = f"{300_000 / price / contract.size:.2f}"
+    size = f"{desk.depth[base] / price / contract.size:.2f}"
     levels = range(1, min(int(asked.get("sz") or 100), 50) + 1)
     return [
         {

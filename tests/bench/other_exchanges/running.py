@@ -68,13 +68,21 @@ def app_of(name: str, desk: Desk) -> ASGIApp:
 
 @contextmanager
 def bot_at(
-    name: str, userdir: Path, strategy: str, *, start: datetime = START, **settings: Any
+    name: str,
+    userdir: Path,
+    strategy: str | None,
+    *,
+    start: datetime = START,
+    desk: Desk | None = None,
+    **settings: Any,
 ) -> Iterator[tuple[InProcessBot, Desk]]:
     """A bot with the shipped example configuration of that exchange, and the exchange's desk.
 
+    :param strategy: None for the example's own
+    :param desk: one that is prepared, as Freqtrade asks before the first cycle
     :param settings: of Freqtrade's configuration, on top of the example
     """
-    desk = desk_of(name)
+    desk = desk or desk_of(name)
     own = {"pair_whitelist": PAIRS, "key": "k" * 18, "secret": "s" * 36, "enable_ws": False}
     own["ccxt_config"] = {"enableRateLimit": False}  # ccxt would wait by the clock, which stands
     if name == "okx":

@@ -17,7 +17,7 @@ class Enduring(RandomSwing):
 
     timeframe = "5m"
     entering, leaving = 0.08, 0.01
-    settings = replace(Settings(), use=replace(Switches(), slicing=True, alerts=True))
+    settings = replace(Settings(), use=replace(Switches(), slicing=True, alerts=True, targets=True))
 
     closing = False
 

@@ -1,4 +1,4 @@
-"""The long/short ratio of Bybit and OKX, through ccxt, into the same store as Binance's."""
+"""Positioning of Bybit and OKX, through ccxt, into the same store as Binance's."""
 
 from __future__ import annotations
 
@@ -63,6 +63,11 @@ def ratio_at(stamp: pd.Timestamp) -> float:
     return long / (1 - long)
 
 
+def interest_at(stamp: pd.Timestamp) -> float:
+    """As the bench's Bybit states it for an hour with that time."""
+    return 50_000 + int(stamp.timestamp()) // 3600 % 7
+
+
 def test_readings_are_dated_at_the_end_of_their_period(source, tmp_path):
     done = download(source, tmp_path, [BTC, DOGE], "1h", 10)
     assert (done.refused, done.lacking) == ({}, {})
@@ -71,7 +76,23 @@ def test_readings_are_dated_at_the_end_of_their_period(source, tmp_path):
     assert len(frame) == 240
     expected = [ratio_at(date - pd.Timedelta("1h")) for date in frame["date"]]
     np.testing.assert_allclose(frame["long_short_ratio"], expected, rtol=1e-3)
-    assert frame.drop(columns=["date", "long_short_ratio"]).isna().all(axis=None)
+    assert frame.drop(columns=["date", *source.series]).isna().all(axis=None)
+    if "open_interest" in source.series:
+        expected = [interest_at(date - pd.Timedelta("1h")) for date in frame["date"]]
+        assert list(frame["open_interest"]) == expected
+
+
+def test_bybit_gives_open_interest_and_okx_does_not(source):
+    assert ("open_interest" in source.series) is (source._ccxt.id == "bybit")
+
+
+def test_a_store_of_the_ratio_alone_is_completed(source, tmp_path):
+    """As an earlier release has left it."""
+    download(source, tmp_path, [BTC], "1h", 2)
+    whole = store.read(tmp_path, BTC, "1h")
+    store.merge(tmp_path / "old", BTC, "1h", whole[["date", "long_short_ratio"]])
+    download(source, tmp_path / "old", [BTC], "1h", 2)
+    pd.testing.assert_frame_equal(store.read(tmp_path / "old", BTC, "1h"), whole)
 
 
 def test_only_what_is_missing_is_asked_for(source, tmp_path):
