@@ -181,7 +181,7 @@ MARKET_DATA = [
         pair=BTC, interval="15m", limit=5), Rows(5, CANDLE)),
     Check("premiumIndexKlines", lambda c, d: c.futures_premium_index_klines(
         symbol=BTC, interval="1h", limit=5), Rows(5, CANDLE)),
-    Check("continuousKlines", lambda c, d: c.futures_continous_klines(
+    Check("continuousKlines", lambda c, d: c.futures_continuous_klines(
         pair=BTC, contractType="PERPETUAL", interval="1h", limit=5), Rows(5, CANDLE)),
     Check("trades", lambda c, d: c.futures_recent_trades(symbol=BTC, limit=5),
           Rows(5, PUBLIC_TRADE)),

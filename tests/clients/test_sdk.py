@@ -410,9 +410,10 @@ ORDERS = [
         limit(c), c.cancel_all_open_orders(symbol=BTC)), {"msg": str}),
     Check("test_order", lambda c, d: c.test_order(**LIMIT),
           {"status": "NEW", "origQty": Num(0.01), "price": Num(48_000)}),
-    Check("modify_order", lambda c, d: c.modify_order(**CHANGE, order_id=limit(c).order_id), MOVED),
+    Check("modify_order", lambda c, d: c.modify_order(
+        **CHANGE, order_id=limit(c).order_id, modify_id=5), MOVED | {"modifyId": 5}),
     Check("get_order_modify_history", lambda c, d: after(
-        placed := limit(c), c.modify_order(**CHANGE, order_id=placed.order_id),
+        placed := limit(c), c.modify_order(**CHANGE, order_id=placed.order_id, modify_id=5),
         c.get_order_modify_history(symbol=BTC, order_id=placed.order_id)), Rows(1, AMENDMENT)),
     Check("place_multiple_orders", lambda c, d: c.place_multiple_orders(
         batch_orders=[Placed(**LIMIT), Placed(**LIMIT)]), Rows(2, MOVED | {"price": Num(48_000)})),
@@ -420,8 +421,8 @@ ORDERS = [
         batch_orders=[Placed(**LIMIT), Placed(**LIMIT | {"quantity": 0.0001})])[1:],
         [{"code": -1111, "msg": str}]),
     Check("modify_multiple_orders", lambda c, d: c.modify_multiple_orders(
-        batch_orders=[Changed(**CHANGE, order_id=limit(c).order_id) for _ in range(2)]),
-        Rows(2, MOVED)),
+        batch_orders=[Changed(**CHANGE, order_id=limit(c).order_id, modify_id=5)]),
+        Rows(1, MOVED | {"modifyId": 5})),
     Check("cancel_multiple_orders", lambda c, d: c.cancel_multiple_orders(
         symbol=BTC, order_id_list=[limit(c).order_id, limit(c).order_id]), Rows(2, CANCELLED)),
     Check("cancel_multiple_orders by client id", lambda c, d: after(
