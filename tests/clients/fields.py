@@ -57,6 +57,9 @@ GAPS = {
     "GET /fapi/v1/ticker/bookTicker[]": _gap("lastUpdateId"),
     # Of users whose brackets differ from everybody's.
     "GET /fapi/v1/leverageBracket[]": _gap(documented="notionalCoef"),
+    # Of both sides of a position in hedge mode; of what is locked.
+    "GET /fapi/v1/adlQuantile[].adlQuantile": _gap(documented="HEDGE"),
+    "GET /fapi/v1/apiTradingStatus.indicators": _gap(documented="ACCOUNT BTCUSDT ETHUSDT"),
     "GET /fapi/v2/account": _gap(documented="feeBurn"),
     "GET /fapi/v2/account.positions[]": _gap("breakEvenPrice isolatedWallet notional"),
     "GET /fapi/v2/positionRisk[]": _gap("adlQuantile isolated"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.clients.checks import DECIMAL, POSITIVE, Near, Num, Where, one_of
+from tests.clients.checks import DECIMAL, EMPTY, POSITIVE, Near, Num, Where, one_of
 from tests.clients.desk import BTC_PRICE, FUNDING_RATE, LONG_SHORT_RATIO, WALLET
 
 BTC, ETH, NONE = "BTCUSDT", "ETHUSDT", "NONEUSDT"
@@ -89,3 +89,5 @@ ORDER_LIMIT = {"rateLimitType": "ORDERS", "interval": one_of("MINUTE", "SECOND")
 MARGIN_ADDED = {"amount": 10.0, "code": 200, "msg": str, "type": 1}
 MARGIN_CHANGE = {"symbol": BTC, "type": 1, "deltaType": "USER_ADJUST", "amount": Num(10),
                  "asset": "USDT", "time": int, "positionSide": "BOTH"}  # fmt: skip
+ADL_QUANTILE = {"symbol": BTC, "adlQuantile": {"LONG": int, "SHORT": int, "BOTH": int}}
+NO_LOCKS = {"indicators": EMPTY, "updateTime": int}

@@ -37,6 +37,7 @@ from tests.clients.desk import (
 from tests.clients.shapes import (
     ACCOUNT,
     ACCOUNT_CONFIG,
+    ADL_QUANTILE,
     AGGREGATE,
     ALGO,
     AMENDMENT,
@@ -53,6 +54,7 @@ from tests.clients.shapes import (
     MARGIN_ADDED,
     MARGIN_CHANGE,
     MOVED,
+    NO_LOCKS,
     NONE,
     ORDER,
     ORDER_LIMIT,
@@ -305,6 +307,9 @@ ACCOUNTS = [
         "get", "positionRisk", True, 2, data={"symbol": BTC})), [
         POSITION | {"leverage": str, "marginType": "cross", "isAutoAddMargin": "false",
                     "maxNotionalValue": POSITIVE, "isolatedMargin": DECIMAL}]),
+    Check("adlQuantile", lambda c, d: after(
+        market(c), c.futures_adl_quantile_estimate(symbol=BTC)), Rows(1, ADL_QUANTILE)),
+    Check("apiTradingStatus", lambda c, d: c.futures_api_trading_status(), NO_LOCKS),
     Check("userTrades", lambda c, d: after(market(c), c.futures_account_trades(symbol=BTC)),
           [TRADE]),
     Check("userTrades of an order", lambda c, d: after(market(c), c.futures_account_trades(

@@ -54,6 +54,7 @@ from tests.clients.fields import unexplained
 from tests.clients.shapes import (
     ACCOUNT,
     ACCOUNT_CONFIG,
+    ADL_QUANTILE,
     AGGREGATE,
     ALGO,
     AMENDMENT,
@@ -356,6 +357,10 @@ ACCOUNTS = [
         market(c), c.position_information_v2(symbol=BTC)), [
         POSITION | {"leverage": str, "marginType": "cross", "isAutoAddMargin": "false",
                     "maxNotionalValue": POSITIVE, "isolatedMargin": DECIMAL}]),
+    Check("position_adl_quantile_estimation", lambda c, d: after(
+        market(c), c.position_adl_quantile_estimation(symbol=BTC)), Rows(1, ADL_QUANTILE)),
+    Check("futures_trading_quantitative_rules_indicators", lambda c, d: (
+        c.futures_trading_quantitative_rules_indicators()), {"updateTime": int}),
     Check("account_trade_list", lambda c, d: after(market(c), c.account_trade_list(symbol=BTC)),
           [TRADE]),
     Check("account_trade_list by from_id", lambda c, d: after(

@@ -214,8 +214,8 @@ def test_python_binance_reads_candles_of_futures(desk: Desk):
                 message = await asyncio.wait_for(socket.recv(), SECONDS)
         finally:
             await client.close_connection()
-        assert (message["e"], message["ps"], message["ct"]) == ("continuous_kline", BTC, "PERPETUAL")
-        assert message["k"]["i"] == "1m"
+        of = [message["e"], message["ps"], message["ct"], message["k"]["i"]]
+        assert of == ["continuous_kline", BTC, "PERPETUAL", "1m"]
 
     asyncio.run(run())
 
