@@ -224,6 +224,9 @@ MARKET_DATA = [
     Check("ticker/24hr of all", lambda c, d: c.futures_ticker(), Rows(2, DAY)),
     Check("ticker/price", lambda c, d: c.futures_symbol_ticker(symbol=BTC),
           {"symbol": BTC, "price": Near(BTC_PRICE), "time": int}),
+    Check("ticker/price v1", lambda c, d: c._request_futures_api(
+        "get", "ticker/price", version=1, data={"symbol": BTC}),
+        {"symbol": BTC, "price": Near(BTC_PRICE), "time": int}),
     Check("ticker/bookTicker", lambda c, d: c.futures_orderbook_ticker(symbol=BTC), TOP),
     Check("ticker/bookTicker of all", lambda c, d: c.futures_orderbook_ticker(), Rows(2, TOP)),
 ]  # fmt: skip
