@@ -40,6 +40,13 @@ GAPS = {
     "GET /fapi/v1/userTrades[]": _gap(documented="baseQty pair"),
     "POST /fapi/v1/order": _gap("avgPrice cumQuote"),
     "DELETE /fapi/v1/order": _gap("avgPrice cumQuote", "activatePrice priceRate"),
+    "POST /fapi/v1/order/test": _gap(documented="activatePrice priceRate"),
+    # `code` and `msg` are of an order that is refused, which has nothing else.
+    "POST /fapi/v1/batchOrders[]": _gap("avgPrice cumQuote", "code msg"),
+    "PUT /fapi/v1/batchOrders[]": _gap(documented="code msg"),
+    "DELETE /fapi/v1/batchOrders[]": _gap("avgPrice cumQuote", "activatePrice priceRate code msg"),
+    "GET /fapi/v1/forceOrders[]": _gap(documented="cumBase pair"),
+    "GET /fapi/v1/positionMargin/history[]": _gap("clientTranId"),
     "POST /fapi/v1/algoOrder": _gap(documented="activatePrice callbackRate"),
     "GET /fapi/v1/algoOrder": _gap("activatePrice callbackRate"),
     "GET /fapi/v1/exchangeInfo": _gap("futuresType"),
@@ -50,6 +57,9 @@ GAPS = {
     "GET /fapi/v1/ticker/bookTicker[]": _gap("lastUpdateId"),
     # Of users whose brackets differ from everybody's.
     "GET /fapi/v1/leverageBracket[]": _gap(documented="notionalCoef"),
+    # Of both sides of a position in hedge mode; of what is locked.
+    "GET /fapi/v1/adlQuantile[].adlQuantile": _gap(documented="HEDGE"),
+    "GET /fapi/v1/apiTradingStatus.indicators": _gap(documented="ACCOUNT BTCUSDT ETHUSDT"),
     "GET /fapi/v2/account": _gap(documented="feeBurn"),
     "GET /fapi/v2/account.positions[]": _gap("breakEvenPrice isolatedWallet notional"),
     "GET /fapi/v2/positionRisk[]": _gap("adlQuantile isolated"),
@@ -80,6 +90,8 @@ def unexplained(model: Any, served: Any, path: str) -> Iterator[str]:
         yield from dict.fromkeys(
             line for row, raw in rows for line in unexplained(row, raw, f"{path}[]")
         )
+    elif path.endswith("batchOrders[]") and served.keys() == {"code", "msg"}:
+        return  # refused
     elif isinstance(model, BaseModel):
         names = {
             field.alias or name: name

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from tests.clients.checks import DECIMAL, POSITIVE, Near, Num, Where, one_of
+from tests.clients.checks import DECIMAL, EMPTY, POSITIVE, Near, Num, Where, one_of
 from tests.clients.desk import BTC_PRICE, FUNDING_RATE, LONG_SHORT_RATIO, WALLET
 
 BTC, ETH, NONE = "BTCUSDT", "ETHUSDT", "NONEUSDT"
 
 CANDLE = [int, DECIMAL, DECIMAL, DECIMAL, DECIMAL, DECIMAL, int, DECIMAL, int, DECIMAL, DECIMAL,
           one_of("0")]  # fmt: skip
+PUBLIC_TRADE = {"id": int, "price": Near(BTC_PRICE), "qty": POSITIVE, "quoteQty": POSITIVE,
+                "time": int, "isBuyerMaker": bool}  # fmt: skip
+AGGREGATE = {"a": int, "p": Near(BTC_PRICE), "q": POSITIVE, "f": int, "l": int, "T": int,
+             "m": bool}  # fmt: skip
 LEVEL = [POSITIVE, POSITIVE]
 RATIO = {"symbol": BTC, "longShortRatio": Num(LONG_SHORT_RATIO), "longAccount": Num(0.6),
          "shortAccount": Num(0.4), "timestamp": int}  # fmt: skip
@@ -64,3 +68,26 @@ TRIGGERED = {
              "triggerTime": Where("a time", lambda a: a > 0), "actualPrice": POSITIVE},
     "order": {"status": "FILLED", "executedQty": Num(1), "reduceOnly": True, "side": "SELL"},
 }  # fmt: skip
+MOVED = {"orderId": int, "status": "NEW", "side": "BUY", "type": "LIMIT", "price": Num(47_000),
+         "origQty": Num(0.01), "executedQty": Num(0), "symbol": BTC}  # fmt: skip
+CANCELLED = {"orderId": int, "status": "CANCELED", "origQty": Num(0.01), "symbol": BTC}
+AMENDMENT = {"amendmentId": int, "symbol": BTC, "orderId": int, "clientOrderId": str, "time": int,
+             "amendment": {"price": {"before": Num(48_000), "after": Num(47_000)},
+                           "origQty": {"before": Num(0.01), "after": Num(0.01)},
+                           "count": 1}}  # fmt: skip
+FORCED = {"symbol": ETH, "side": "SELL", "status": "FILLED", "origQty": Num(1),
+          "executedQty": Num(1), "avgPrice": POSITIVE, "time": int,
+          "clientOrderId": Where("the exchange's own", lambda a: a.startswith("autoclose")),
+          }  # fmt: skip
+ACCOUNT_CONFIG = {"feeTier": int, "canTrade": True, "canDeposit": bool, "canWithdraw": bool,
+                  "dualSidePosition": False, "multiAssetsMargin": False, "updateTime": int,
+                  "tradeGroupId": -1}  # fmt: skip
+SYMBOL_CONFIG = {"symbol": BTC, "marginType": "CROSSED", "isAutoAddMargin": False, "leverage": 7,
+                 "maxNotionalValue": POSITIVE}  # fmt: skip
+ORDER_LIMIT = {"rateLimitType": "ORDERS", "interval": one_of("MINUTE", "SECOND"),
+               "intervalNum": int, "limit": int}  # fmt: skip
+MARGIN_ADDED = {"amount": 10.0, "code": 200, "msg": str, "type": 1}
+MARGIN_CHANGE = {"symbol": BTC, "type": 1, "deltaType": "USER_ADJUST", "amount": Num(10),
+                 "asset": "USDT", "time": int, "positionSide": "BOTH"}  # fmt: skip
+ADL_QUANTILE = {"symbol": BTC, "adlQuantile": {"LONG": int, "SHORT": int, "BOTH": int}}
+NO_LOCKS = {"indicators": EMPTY, "updateTime": int}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from binance.client import Client
@@ -33,22 +36,35 @@ from tests.clients.desk import (
 )
 from tests.clients.shapes import (
     ACCOUNT,
+    ACCOUNT_CONFIG,
+    ADL_QUANTILE,
+    AGGREGATE,
     ALGO,
+    AMENDMENT,
     ASSET,
     BTC,
+    CANCELLED,
     CANDLE,
     DAY,
     ETH,
     FILLED,
+    FORCED,
     INCOME,
     LEVEL,
+    MARGIN_ADDED,
+    MARGIN_CHANGE,
+    MOVED,
+    NO_LOCKS,
     NONE,
     ORDER,
+    ORDER_LIMIT,
     POSITION,
     PREMIUM,
+    PUBLIC_TRADE,
     RATIO,
     RESTING,
     STOP,
+    SYMBOL_CONFIG,
     TOP,
     TRADE,
     TRIGGERED,
@@ -93,6 +109,40 @@ def order(c: Client, placed: dict[str, Any]):
     return c.futures_get_order(symbol=BTC, orderId=placed["orderId"])
 
 
+LIMIT = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
+         "quantity": "0.010", "price": "48000"}  # fmt: skip
+
+
+def move(c: Client, order_id: int):
+    return c.futures_modify_order(
+        symbol=BTC, side="BUY", quantity="0.010", price="47000", orderid=order_id
+    )
+
+
+def move_both(c: Client, placed: list[dict[str, Any]]):
+    """`futures_v1_put_batch_orders` signs the list as it is not sent; this is as POST does it."""
+    change = {"symbol": BTC, "side": "BUY", "quantity": "0.010", "price": "47000"}
+    orders = json.dumps([{**change, "orderId": each["orderId"]} for each in placed])
+    return c._request_futures_api(
+        "put", "batchOrders", True, data={"batchOrders": quote(orders)}, force_params=True
+    )
+
+
+def isolated(c: Client, symbol: str, quantity: str):
+    c.futures_change_margin_type(symbol=symbol, marginType="ISOLATED")
+    c.futures_change_leverage(symbol=symbol, leverage=50)
+    return market(c, "BUY", quantity, symbol)
+
+
+def fallen(d: Desk, symbol: str, ask: Callable[[], Any]):
+    """What the exchange answers while the price has fallen far."""
+    d.gap(symbol, -0.03)
+    try:
+        return ask()
+    finally:
+        d.gap(symbol, 1 / 0.97 - 1)
+
+
 MARKET_DATA = [
     Check("ping", lambda c, d: c.futures_ping(), {}),
     Check("time", lambda c, d: c.futures_time(), {"serverTime": int}),
@@ -133,6 +183,12 @@ MARKET_DATA = [
         pair=BTC, interval="15m", limit=5), Rows(5, CANDLE)),
     Check("premiumIndexKlines", lambda c, d: c.futures_premium_index_klines(
         symbol=BTC, interval="1h", limit=5), Rows(5, CANDLE)),
+    Check("continuousKlines", lambda c, d: c.futures_continuous_klines(
+        pair=BTC, contractType="PERPETUAL", interval="1h", limit=5), Rows(5, CANDLE)),
+    Check("trades", lambda c, d: c.futures_recent_trades(symbol=BTC, limit=5),
+          Rows(5, PUBLIC_TRADE)),
+    Check("aggTrades", lambda c, d: c.futures_aggregate_trades(symbol=BTC, limit=5),
+          Rows(5, AGGREGATE)),
     Check("fundingRate", lambda c, d: c.futures_funding_rate(symbol=BTC, limit=1), Rows(
         1, {"symbol": BTC, "fundingTime": int, "fundingRate": Num(FUNDING_RATE),
             "markPrice": Near(BTC_PRICE)})),
@@ -168,6 +224,9 @@ MARKET_DATA = [
     Check("ticker/24hr of all", lambda c, d: c.futures_ticker(), Rows(2, DAY)),
     Check("ticker/price", lambda c, d: c.futures_symbol_ticker(symbol=BTC),
           {"symbol": BTC, "price": Near(BTC_PRICE), "time": int}),
+    Check("ticker/price v1", lambda c, d: c._request_futures_api(
+        "get", "ticker/price", version=1, data={"symbol": BTC}),
+        {"symbol": BTC, "price": Near(BTC_PRICE), "time": int}),
     Check("ticker/bookTicker", lambda c, d: c.futures_orderbook_ticker(symbol=BTC), TOP),
     Check("ticker/bookTicker of all", lambda c, d: c.futures_orderbook_ticker(), Rows(2, TOP)),
 ]  # fmt: skip
@@ -193,6 +252,24 @@ SETTINGS = [
         symbol=BTC, marginType="ISOLATED"), {"code": 200, "msg": "success"}),
     Check("the same margin type", lambda c, d: c.futures_change_margin_type(
         symbol=BTC, marginType="CROSSED"), refused(-4046)),
+    Check("accountConfig", lambda c, d: c.futures_account_config(), ACCOUNT_CONFIG),
+    Check("symbolConfig", lambda c, d: after(
+        c.futures_change_leverage(symbol=BTC, leverage=7), c.futures_symbol_config(symbol=BTC)),
+        [SYMBOL_CONFIG]),
+    Check("symbolConfig of all", lambda c, d: {
+        row["symbol"] for row in c.futures_symbol_config()}, {BTC, ETH}),
+    Check("rateLimit/order", lambda c, d: c.futures_v1_get_rate_limit_order(),
+          Rows(2, ORDER_LIMIT)),
+    Check("positionMargin", lambda c, d: after(
+        isolated(c, BTC, "0.010"),
+        c.futures_change_position_margin(symbol=BTC, amount="10", type=1)), MARGIN_ADDED),
+    Check("positionMargin/history", lambda c, d: after(
+        isolated(c, BTC, "0.010"),
+        c.futures_change_position_margin(symbol=BTC, amount="10", type=1),
+        c.futures_position_margin_history(symbol=BTC)), Rows(1, MARGIN_CHANGE)),
+    Check("listenKey", lambda c, d: after(
+        key := c.futures_stream_get_listen_key(), c.futures_stream_keepalive(listenKey=key),
+        c.futures_stream_close(listenKey=key)), {}),
     Check("leverageBracket", lambda c, d: c.futures_leverage_bracket(symbol=BTC), Rows(1, {
         "symbol": BTC, "brackets": Each({
             "bracket": int, "initialLeverage": int, "notionalCap": int, "notionalFloor": int,
@@ -233,6 +310,9 @@ ACCOUNTS = [
         "get", "positionRisk", True, 2, data={"symbol": BTC})), [
         POSITION | {"leverage": str, "marginType": "cross", "isAutoAddMargin": "false",
                     "maxNotionalValue": POSITIVE, "isolatedMargin": DECIMAL}]),
+    Check("adlQuantile", lambda c, d: after(
+        market(c), c.futures_adl_quantile_estimate(symbol=BTC)), Rows(1, ADL_QUANTILE)),
+    Check("apiTradingStatus", lambda c, d: c.futures_api_trading_status(), NO_LOCKS),
     Check("userTrades", lambda c, d: after(market(c), c.futures_account_trades(symbol=BTC)),
           [TRADE]),
     Check("userTrades of an order", lambda c, d: after(market(c), c.futures_account_trades(
@@ -321,6 +401,36 @@ ORDERS = [
         {"code": 200, "msg": str}),
     Check("none are open after that", lambda c, d: after(
         limit(c), c.futures_cancel_all_open_orders(symbol=BTC), c.futures_get_open_orders()), []),
+    Check("order/test", lambda c, d: after(
+        made := c.futures_create_test_order(**LIMIT), c.futures_get_open_orders() or made),
+        {"status": "NEW", "origQty": Num(0.01), "price": Num(48_000)}),
+    Check("modify", lambda c, d: move(c, limit(c)["orderId"]), MOVED),
+    Check("orderAmendment", lambda c, d: after(
+        placed := limit(c), move(c, placed["orderId"]), c.futures_v1_get_order_amendment(
+            symbol=BTC, orderId=placed["orderId"])), Rows(1, AMENDMENT)),
+    Check("query, names in lower case", lambda c, d: c.futures_get_order(
+        symbol=BTC, orderid=limit(c)["orderId"]), RESTING),
+    Check("cancel, names in lower case", lambda c, d: c.futures_cancel_order(
+        symbol=BTC, orderid=limit(c)["orderId"]), CANCELLED),
+    Check("batchOrders", lambda c, d: c.futures_place_batch_order(
+        batchOrders=[{**LIMIT}, {**LIMIT, "quantity": "0.0001"}]),
+        [RESTING, {"code": -1111, "msg": str}]),
+    Check("batchOrders, changed", lambda c, d: move_both(c, [limit(c), limit(c)]),
+          Rows(2, MOVED)),
+    Check("batchOrders, cancelled by id", lambda c, d: c.futures_cancel_orders(
+        symbol=BTC, orderidlist=[limit(c)["orderId"], limit(c)["orderId"]]), Rows(2, CANCELLED)),
+    Check("batchOrders, cancelled by client id", lambda c, d: after(
+        limit(c, newClientOrderId="one"), limit(c, newClientOrderId="two"),
+        c.futures_cancel_orders(symbol=BTC, origclientorderidlist=["one", "two"])),
+        Rows(2, CANCELLED)),
+    Check("countdownCancelAll", lambda c, d: c.futures_countdown_cancel_all(
+        symbol=BTC, countdownTime=10_000), {"symbol": BTC, "countdownTime": Num(10_000)}),
+    Check("after the countdown", lambda c, d: after(
+        limit(c), c.futures_countdown_cancel_all(symbol=BTC, countdownTime=10_000), d.wait(11),
+        c.futures_get_open_orders()), []),
+    Check("forceOrders", lambda c, d: after(isolated(c, ETH, "1"), fallen(
+        d, ETH, lambda: c.futures_liquidation_orders(autoCloseType="LIQUIDATION"))),
+        Rows(1, FORCED)),
     Check("reduce-only", lambda c, d: after(
         market(c), order(c, market(c, "SELL", reduceOnly="true"))),
         FILLED | {"side": "SELL", "reduceOnly": True}),

@@ -17,12 +17,19 @@ from binance_common.configuration import ConfigurationRestAPI
 from binance_sdk_derivatives_trading_usds_futures.rest_api import (
     DerivativesTradingUsdsFuturesRestAPI,
 )
+from binance_sdk_derivatives_trading_usds_futures.rest_api.models import (
+    ModifyMultipleOrdersBatchOrdersParameterInner as Changed,
+)
+from binance_sdk_derivatives_trading_usds_futures.rest_api.models import (
+    PlaceMultipleOrdersBatchOrdersParameterInner as Placed,
+)
 from binance_sdk_wallet.rest_api import WalletRestAPI
 from requests import Response
 
 from perpkit.durations import HOUR_MS
 from tests.clients.checks import (
     DECIMAL,
+    EMPTY,
     NEGATIVE,
     POSITIVE,
     Check,
@@ -46,22 +53,34 @@ from tests.clients.desk import (
 from tests.clients.fields import unexplained
 from tests.clients.shapes import (
     ACCOUNT,
+    ACCOUNT_CONFIG,
+    ADL_QUANTILE,
+    AGGREGATE,
     ALGO,
+    AMENDMENT,
     ASSET,
     BTC,
+    CANCELLED,
     CANDLE,
     DAY,
     ETH,
     FILLED,
+    FORCED,
     INCOME,
     LEVEL,
+    MARGIN_ADDED,
+    MARGIN_CHANGE,
+    MOVED,
     NONE,
     ORDER,
+    ORDER_LIMIT,
     POSITION,
     PREMIUM,
+    PUBLIC_TRADE,
     RATIO,
     RESTING,
     STOP,
+    SYMBOL_CONFIG,
     TOP,
     TRADE,
     TRIGGERED,
@@ -164,6 +183,26 @@ def triggered(c: Sdk, d: Desk, kind: str, change: float, **more: Any) -> dict[st
     return {"algo": seen, "order": c.query_order(symbol=ETH, order_id=int(seen.actual_order_id))}
 
 
+LIMIT = {"symbol": BTC, "side": "BUY", "type": "LIMIT", "time_in_force": "GTC",
+         "quantity": 0.01, "price": 48_000.0}  # fmt: skip
+CHANGE = {"symbol": BTC, "side": "BUY", "quantity": 0.01, "price": 47_000.0}
+
+
+def isolated(c: Sdk, symbol: str, quantity: float):
+    c.change_margin_type(symbol=symbol, margin_type="ISOLATED")
+    c.change_initial_leverage(symbol=symbol, leverage=50)
+    return market(c, quantity=quantity, symbol=symbol)
+
+
+def forced(c: Sdk, d: Desk):
+    isolated(c, ETH, 1.0)
+    d.gap(ETH, -0.03)
+    try:
+        return c.users_force_orders(auto_close_type="LIQUIDATION")
+    finally:
+        d.gap(ETH, 1 / 0.97 - 1)
+
+
 SYMBOL = {
     "symbol": str, "pair": str, "contractType": str, "deliveryDate": int, "onboardDate": int,
     "status": "TRADING", "maintMarginPercent": DECIMAL, "requiredMarginPercent": DECIMAL,
@@ -191,6 +230,15 @@ MARKET_DATA = [
         symbol=BTC, interval="1h", limit=5), Rows(5, CANDLE)),
     Check("index_price_kline_candlestick_data", lambda c, d: c.index_price_kline_candlestick_data(
         pair=BTC, interval="1h", limit=5), Rows(5, CANDLE)),
+    Check("premium_index_kline_data", lambda c, d: c.premium_index_kline_data(
+        symbol=BTC, interval="1h", limit=5), Rows(5, CANDLE)),
+    Check("continuous_contract_kline_candlestick_data", lambda c, d: (
+        c.continuous_contract_kline_candlestick_data(
+            pair=BTC, contract_type="PERPETUAL", interval="1h", limit=5)), Rows(5, CANDLE)),
+    Check("recent_trades_list", lambda c, d: c.recent_trades_list(symbol=BTC, limit=5),
+          Rows(5, PUBLIC_TRADE)),
+    Check("compressed_aggregate_trades_list", lambda c, d: (
+        c.compressed_aggregate_trades_list(symbol=BTC, limit=5)), Rows(5, AGGREGATE)),
     Check("get_funding_rate_history", lambda c, d: c.get_funding_rate_history(
         symbol=BTC, limit=1), Rows(1, {
         "symbol": BTC, "fundingTime": int, "fundingRate": Num(FUNDING_RATE),
@@ -251,6 +299,24 @@ SETTINGS = [
         symbol=BTC, margin_type="ISOLATED"), {"code": 200, "msg": "success"}),
     Check("the same margin type", lambda c, d: c.change_margin_type(
         symbol=BTC, margin_type="CROSSED"), bad_request(-4046)),
+    Check("futures_account_configuration", lambda c, d: c.futures_account_configuration(),
+          ACCOUNT_CONFIG),
+    Check("symbol_configuration", lambda c, d: after(
+        c.change_initial_leverage(symbol=BTC, leverage=7), c.symbol_configuration(symbol=BTC)),
+        [SYMBOL_CONFIG]),
+    Check("query_user_rate_limit", lambda c, d: c.query_user_rate_limit(), Rows(2, ORDER_LIMIT)),
+    Check("modify_isolated_position_margin", lambda c, d: after(
+        isolated(c, BTC, 0.01),
+        c.modify_isolated_position_margin(symbol=BTC, amount=10.0, type=1)), MARGIN_ADDED),
+    Check("get_position_margin_change_history", lambda c, d: after(
+        isolated(c, BTC, 0.01),
+        c.modify_isolated_position_margin(symbol=BTC, amount=10.0, type=1),
+        c.get_position_margin_change_history(symbol=BTC)), Rows(1, MARGIN_CHANGE)),
+    Check("start_user_data_stream", lambda c, d: c.start_user_data_stream(), {"listenKey": str}),
+    Check("keepalive_user_data_stream", lambda c, d: after(
+        c.start_user_data_stream(), c.keepalive_user_data_stream()), {"listenKey": str}),
+    Check("close_user_data_stream", lambda c, d: after(
+        c.start_user_data_stream(), c.close_user_data_stream()), EMPTY),
     Check("notional_and_leverage_brackets", lambda c, d: bracketed(
         c.notional_and_leverage_brackets(symbol=BTC)), {
         "symbol": BTC, "brackets": Each({
@@ -291,6 +357,10 @@ ACCOUNTS = [
         market(c), c.position_information_v2(symbol=BTC)), [
         POSITION | {"leverage": str, "marginType": "cross", "isAutoAddMargin": "false",
                     "maxNotionalValue": POSITIVE, "isolatedMargin": DECIMAL}]),
+    Check("position_adl_quantile_estimation", lambda c, d: after(
+        market(c), c.position_adl_quantile_estimation(symbol=BTC)), Rows(1, ADL_QUANTILE)),
+    Check("futures_trading_quantitative_rules_indicators", lambda c, d: (
+        c.futures_trading_quantitative_rules_indicators()), {"updateTime": int}),
     Check("account_trade_list", lambda c, d: after(market(c), c.account_trade_list(symbol=BTC)),
           [TRADE]),
     Check("account_trade_list by from_id", lambda c, d: after(
@@ -343,6 +413,30 @@ ORDERS = [
         {"status": "CANCELED", "clientOrderId": "mine"}),
     Check("cancel_all_open_orders", lambda c, d: after(
         limit(c), c.cancel_all_open_orders(symbol=BTC)), {"msg": str}),
+    Check("test_order", lambda c, d: c.test_order(**LIMIT),
+          {"status": "NEW", "origQty": Num(0.01), "price": Num(48_000)}),
+    Check("modify_order", lambda c, d: c.modify_order(
+        **CHANGE, order_id=limit(c).order_id, modify_id=5), MOVED | {"modifyId": 5}),
+    Check("get_order_modify_history", lambda c, d: after(
+        placed := limit(c), c.modify_order(**CHANGE, order_id=placed.order_id, modify_id=5),
+        c.get_order_modify_history(symbol=BTC, order_id=placed.order_id)), Rows(1, AMENDMENT)),
+    Check("place_multiple_orders", lambda c, d: c.place_multiple_orders(
+        batch_orders=[Placed(**LIMIT), Placed(**LIMIT)]), Rows(2, MOVED | {"price": Num(48_000)})),
+    Check("place_multiple_orders, one refused", lambda c, d: c.place_multiple_orders(
+        batch_orders=[Placed(**LIMIT), Placed(**LIMIT | {"quantity": 0.0001})])[1:],
+        [{"code": -1111, "msg": str}]),
+    Check("modify_multiple_orders", lambda c, d: c.modify_multiple_orders(
+        batch_orders=[Changed(**CHANGE, order_id=limit(c).order_id, modify_id=5)]),
+        Rows(1, MOVED | {"modifyId": 5})),
+    Check("cancel_multiple_orders", lambda c, d: c.cancel_multiple_orders(
+        symbol=BTC, order_id_list=[limit(c).order_id, limit(c).order_id]), Rows(2, CANCELLED)),
+    Check("cancel_multiple_orders by client id", lambda c, d: after(
+        limit(c, new_client_order_id="one"), limit(c, new_client_order_id="two"),
+        c.cancel_multiple_orders(symbol=BTC, orig_client_order_id_list=["one", "two"])),
+        Rows(2, CANCELLED)),
+    Check("auto_cancel_all_open_orders", lambda c, d: c.auto_cancel_all_open_orders(
+        symbol=BTC, countdown_time=10_000), {"symbol": BTC, "countdownTime": Num(10_000)}),
+    Check("users_force_orders", forced, Rows(1, FORCED)),
     Check("reduce-only", lambda c, d: after(
         market(c), order(c, market(c, "SELL", reduce_only="true"))),
         FILLED | {"side": "SELL", "reduceOnly": True}),

@@ -201,8 +201,85 @@ def test_python_binance_reads_market_streams(desk: Desk):
     asyncio.run(run())
 
 
+def test_python_binance_reads_candles_of_futures(desk: Desk):
+    """`kline_futures_socket` asks for those of the continuous contract, and for no others."""
+
+    async def run() -> None:
+        client = AsyncClient("", "")
+        manager = BinanceSocketManager(client)
+        manager.FSTREAM_URL = desk.url.replace("http", "ws", 1) + "/"
+        try:
+            async with manager.kline_futures_socket("BTCUSDT") as socket:
+                desk.wait(60)
+                message = await asyncio.wait_for(socket.recv(), SECONDS)
+        finally:
+            await client.close_connection()
+        of = [message["e"], message["ps"], message["ct"], message["k"]["i"]]
+        assert of == ["continuous_kline", BTC, "PERPETUAL", "1m"]
+
+    asyncio.run(run())
+
+
+def test_the_sdk_hears_each_trade_once_and_goes_on_after_a_cut(desk: Desk):
+    """Trades of the market: those of the time without a connection are asked for by REST."""
+
+    async def run() -> None:
+        heard: list[Any] = []
+        closed: list[bool] = []
+
+        async def open_stream() -> Any:
+            streams = sdk_streams(desk)
+            await streams.create_connection()
+            stream = await streams.aggregate_trade_streams(BTC.lower())
+            stream.on("message", heard.append)
+            streams.on_connection("close", lambda: closed.append(True))
+            await streams.list_subscribe()  # answered after the subscription
+            return streams
+
+        async def hear_more() -> None:
+            before = len(heard)
+            desk.wait(10)
+            await until(lambda: len(heard) >= before + 10)
+
+        every = [await open_stream()]
+        try:
+            await hear_more()
+            desk.exchange.market.faults.add(
+                Fault(
+                    FaultKind.STREAM_CUT,
+                    endpoint="btcusdt@aggTrade",
+                    since=desk.exchange.market.now(),
+                    times=1,
+                )
+            )
+            await until(lambda: bool(closed))
+            before_cut = len(heard)
+            desk.wait(10)
+            every.append(await open_stream())
+            await hear_more()
+        finally:
+            for streams in every:
+                await streams.close_connection()
+        ids = [trade.a for trade in heard]
+        rest = Client("", "", ping=False)
+        rest.FUTURES_URL = f"{desk.url}/fapi"
+        rows = await asyncio.to_thread(
+            rest.futures_aggregate_trades, symbol=BTC, fromId=ids[0], limit=1000
+        )
+        again = [row["a"] for row in rows].index(ids[before_cut])
+        assert again > before_cut  # by which REST has more
+        expected = rows[:before_cut] + rows[again:]
+        assert [[t.a, t.p, t.q, t.T, t.m] for t in heard] == [
+            [row[name] for name in "apqTm"] for row in expected
+        ]
+
+    asyncio.run(run())
+
+
 SCHEMAS = {
     "kline": "KlineCandlestickStreamsResponse",
+    "continuous_kline": "ContinuousContractKlineCandlestickStreamsResponse",
+    "aggTrade": "AggregateTradeStreamsResponse",
     "bookTicker": "IndividualSymbolBookTickerStreamsResponse",
     "depthUpdate": "PartialBookDepthStreamsResponse",
     "markPriceUpdate": "MarkPriceStreamResponse",
@@ -223,7 +300,9 @@ def messages(desk: Desk) -> dict[str, list[dict[str, Any]]]:
         trader = Trader(desk)
         key = await asyncio.to_thread(trader.rest.futures_stream_get_listen_key)
         url = desk.url.replace("http", "ws", 1)
-        names = f"btcusdt@kline_1m/btcusdt@bookTicker/btcusdt@depth5/btcusdt@markPrice/{key}"
+        market = ("kline_1m", "aggTrade", "bookTicker", "depth5", "markPrice")
+        streams = [f"btcusdt@{each}" for each in market]
+        names = "/".join([*streams, "btcusdt_perpetual@continuousKline_1m", key])
         found: dict[str, list[dict[str, Any]]] = {}
         async with connect(f"{url}/stream?streams={names}", proxy=None) as socket:
             await trader.buy()

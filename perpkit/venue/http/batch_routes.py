@@ -44,11 +44,12 @@ def _each(exchange: Exchange, carry_out: Callable[..., Any]) -> Handler:
     """Carries out each of `batchOrders`."""
 
     def handler(account: Account, sent: RequestParameters, now: int) -> Any:
-        orders = read_objects("batchOrders", sent.text("batchOrders"))
+        listed = read_objects("batchOrders", sent.text("batchOrders"))
+        orders = [RequestParameters(order) for order in listed]
         if not 1 <= len(orders) <= _MOST_PLACED:
             raise Refusal.BATCH_SIZE.error()
         answers = []
-        for order in map(RequestParameters, orders):
+        for order in orders:
             # The batch as a whole has no symbol, and time goes on between its orders.
             now = exchange.catch_up(order.optional("symbol"))
             answers.append(_answer(carry_out, exchange, account, order, now))

@@ -55,7 +55,7 @@ def _read(encoded: bytes) -> dict[str, str]:
         if _ILLEGAL.search(name) or _ILLEGAL.search(value):
             raise VenueError(-1100, "Illegal characters found in a parameter.")
         if name in values:
-            raise VenueError(-1101, f"Duplicate values for parameter '{name}'.")
+            raise duplicate(name)
         values[name] = value
     return values
 
@@ -107,6 +107,10 @@ def _malformed(name: str) -> VenueError:
     return VenueError(
         -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
     )
+
+
+def duplicate(name: str) -> VenueError:
+    return VenueError(-1101, f"Duplicate values for parameter '{name}'.")
 
 
 def illegal(name: str, legal: re.Pattern[str]) -> VenueError:

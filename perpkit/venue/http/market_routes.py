@@ -112,9 +112,7 @@ def _add_candles(router: APIRouter, market: Market) -> None:
         endTime: Time = None,  # noqa: N803
         limit: Limit1500 = 500,
     ) -> Response:
-        kind = market.instrument(pair).contract_type
-        # Of dated contracts the venue has no series that goes on from one to the next.
-        if contractType != kind or not kind.perpetual:
+        if not market.instrument(pair).is_continuous(contractType):
             raise VenueError(-4104, "Invalid contract type")
         return klines(PriceKind.LAST, pair, interval, startTime, endTime, limit)
 

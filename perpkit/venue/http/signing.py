@@ -7,7 +7,7 @@ the query string followed by the body, both as sent, without the signature itsel
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
 
@@ -15,7 +15,7 @@ from perpkit.durations import MINUTE_MS
 from perpkit.venue.engine import Account, Engine, Refusal
 from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange.account_terms import is_key
-from perpkit.venue.http.form import decimal, integer, read_parameters
+from perpkit.venue.http.form import decimal, duplicate, integer, read_parameters
 
 DEFAULT_RECV_WINDOW_MS = 5_000
 MAX_RECV_WINDOW_MS = MINUTE_MS
@@ -23,32 +23,41 @@ MAX_RECV_WINDOW_MS = MINUTE_MS
 AHEAD_MS = 1_000
 
 
-@dataclass(frozen=True)
 class RequestParameters:
-    """The parameters of one request; reading one that is missing or malformed raises its error."""
+    """The parameters of one request; reading one that is missing or malformed raises its error.
 
-    values: dict[str, str]
+    Names are looked up without regard to case: python-binance sends `orderid` for `orderId`.
+
+    :raises VenueError: -1101 where two names differ in case only
+    """
+
+    def __init__(self, sent: Mapping[str, str]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in sent.items():
+            if name.lower() in self._values:
+                raise duplicate(name)
+            self._values[name.lower()] = value
 
     def text(self, name: str, default: str | None = None) -> str:
-        value = self.values.get(name, "")
-        if value:
+        value = self.optional(name)
+        if value is not None:
             return value
         if default is None:
             raise Refusal.MANDATORY.error(name)
         return default
 
     def optional(self, name: str) -> str | None:
-        return self.values.get(name) or None
+        return self._values.get(name.lower()) or None
 
     def integer(self, name: str, default: int | None = None) -> int:
         return integer(name, self.text(name, None if default is None else str(default)))
 
     def decimal(self, name: str) -> Decimal | None:
-        text = self.values.get(name)
-        return decimal(name, text) if text else None
+        text = self.optional(name)
+        return None if text is None else decimal(name, text)
 
     def flag(self, name: str) -> bool:
-        text = self.values.get(name, "false").lower()
+        text = self._values.get(name.lower(), "false").lower()
         if text not in ("true", "false"):
             raise Refusal.INVALID_PARAMETER.error(name)
         return text == "true"
@@ -69,7 +78,8 @@ def authenticate(
 
     :param query, body: the bytes as sent, which are what the signature covers
     :param now: the exchange's clock, ms
-    :raises VenueError: -2014 no key, -2015 unknown key or not allowed, -1022 signature, -1021 time
+    :raises VenueError: -2014 no key, -2015 unknown key or not allowed, -1022 signature, -1021 time,
+        -1101 for a parameter that is there twice
     """
     if not api_key or not is_key(api_key):
         raise VenueError(-2014, "API-key format invalid.", 401)

@@ -148,6 +148,13 @@ class Instrument:
     def stem(self) -> str:
         return self.name.stem
 
+    def is_continuous(self, contract_type: str) -> bool:
+        """Whether it is all of the pair's continuous contract of that type.
+
+        Of dated contracts the venue has no series that goes on from one to the next.
+        """
+        return self.contract_type.perpetual and self.contract_type == contract_type
+
     def delivered_at(self, otherwise: int) -> int:
         """When a dated contract is delivered, ms, at the latest at `otherwise`.
 

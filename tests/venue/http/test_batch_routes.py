@@ -67,6 +67,13 @@ def test_changed_and_cancelled(client, market):
     assert client("GET", "/fapi/v1/openOrders") == []
 
 
+def test_case_of_names_does_not_matter(client, market):
+    written = {name.upper(): value for name, value in limit(market, 0.97).items()}
+    (placed,) = several(client, "POST", [written])
+    change = {**limit(market, 0.96), "orderid": placed["orderId"]}
+    assert [each["price"] for each in several(client, "PUT", [change])] == [change["price"]]
+
+
 def test_time_goes_on_between_its_orders(exchange, clock):
     class Running(HandClock):
         def now(self) -> int:
@@ -91,6 +98,7 @@ def test_time_goes_on_between_its_orders(exchange, clock):
         ("POST", {"batchOrders": '[{"quantity": NaN}]'}, -1102),
         ("POST", {"batchOrders": "[" * 3000}, -1102),
         ("POST", {"batchOrders": '[{"symbol": "\\u0000"}]'}, -1100),
+        ("POST", {"batchOrders": json.dumps([ORDER, {**ORDER, "SYMBOL": BTC}])}, -1101),
         ("POST", {"batchOrders": "[]"}, -4082),
         ("POST", {"batchOrders": json.dumps([ORDER] * 6)}, -4082),
         ("PUT", {}, -1102),

@@ -114,6 +114,41 @@ def test_what_is_sent_twice_counts_as_the_query_has_it(client, clock):
     assert answer.json()["executedQty"].startswith("0.02")
 
 
+SENT = {"symbol": BTC, "side": "BUY", "quantity": "0.01", "price": "PRICE"}
+CHANGED = {**SENT, "quantity": "0.02"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status"),
+    [
+        ("POST", "order", {**SENT, "type": "LIMIT", "TIMEINFORCE": "GTC"}, "NEW"),
+        ("GET", "order", {"SYMBOL": BTC, "orderid": "ID"}, "NEW"),
+        ("GET", "openOrder", {"symbol": BTC, "origclientorderid": "mine"}, "NEW"),
+        ("PUT", "order", {**CHANGED, "orderid": "ID"}, "NEW"),
+        ("DELETE", "order", {"symbol": BTC, "OrderID": "ID", "recvwindow": "5000"}, "CANCELED"),
+        ("DELETE", "batchOrders", {"symbol": BTC, "orderidlist": "[ID]"}, "CANCELED"),
+        ("DELETE", "batchOrders", {"symbol": BTC, "origclientorderidlist": '["mine"]'}, "CANCELED"),
+    ],
+)
+def test_case_of_names_does_not_matter(client, market, method, path, sent, status):
+    price = f"{market.price(BTC) * 0.97:.1f}"
+    order = {**SENT, "type": "LIMIT", "timeInForce": "GTC", "price": price}
+    placed = client("POST", "/fapi/v1/order", **order, newclientorderid="mine")
+    assert placed["clientOrderId"] == "mine"
+    given = {
+        name: value.replace("ID", str(placed["orderId"])).replace("PRICE", price)
+        for name, value in sent.items()
+    }
+    answer = client(method, f"/fapi/v1/{path}", **given)
+    assert (answer[0] if isinstance(answer, list) else answer)["status"] == status
+
+
+@pytest.mark.parametrize("sent", [b"Quantity=0.01", b"SYMBOL=BTCUSDT", b"Timestamp=1"])
+def test_names_that_differ_in_case_only_are_one_sent_twice(client, clock, exchange, sent):
+    assert post(client, signed(clock, ORDER.encode() + b"&" + sent)) == (400, -1101)
+    assert exchange.engine.account("key").orders == {}
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "multipart/form-data"])
 def test_only_a_form_is_read(client, clock, exchange, kind):
     assert post(client, signed(clock, ORDER.encode()), kind=kind) == (400, -1022)

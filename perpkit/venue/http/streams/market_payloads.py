@@ -53,6 +53,20 @@ def kline(
     }
 
 
+def continuous_kline(
+    market: Market, symbol: str, interval: str, candle: Candles, now: int, *, closed: bool
+) -> dict[str, Any]:
+    """:param candle: one row"""
+    shown = kline(market, symbol, interval, candle, now, closed=closed)["k"]
+    return {
+        "e": "continuous_kline",
+        "E": now,
+        "ps": symbol,
+        "ct": market.instrument(symbol).contract_type,
+        "k": {name: value for name, value in shown.items() if name != "s"},
+    }
+
+
 def agg_trades(market: Market, symbol: str, first: int, now: int) -> list[dict[str, Any]]:
     """:param first: the smallest id"""
     # With a start, the oldest are asked for from the first id on, too.

@@ -33,8 +33,12 @@ class Source(Protocol):
 class _Klines:
     """Each candle that closes once, as closed; between, the one being formed whenever it moved."""
 
-    def __init__(self, market: Market, symbol: str, interval: str) -> None:
+    def __init__(
+        self, market: Market, symbol: str, interval: str, make: Callable[..., dict[str, Any]]
+    ) -> None:
+        """:param make: the message of one candle"""
         self._market, self._symbol, self._interval = market, symbol, interval
+        self._make = make
         self._ms = INTERVALS_MS[interval]
         self._from = bucket_start(market.now(), self._ms)
         self._sent = 0
@@ -50,7 +54,7 @@ class _Klines:
         for row in range(len(rows)):
             candle = rows[row : row + 1]
             closed = int(candle.time[0]) + self._ms <= now
-            message = payloads.kline(
+            message = self._make(
                 self._market, self._symbol, self._interval, candle, now, closed=closed
             )
             if message["k"] != self._last:
@@ -124,7 +128,9 @@ def source_of(market: Market, stream: Stream) -> Source:
     symbol = stream.symbol
     assert symbol is not None
     if stream.kind is StreamKind.KLINE:
-        return _Klines(market, symbol, stream.interval)
+        return _Klines(market, symbol, stream.interval, payloads.kline)
+    if stream.kind is StreamKind.CONTINUOUS_KLINE:
+        return _Klines(market, symbol, stream.interval, payloads.continuous_kline)
     if stream.kind is StreamKind.AGG_TRADE:
         return _Trades(market, symbol)
     if stream.kind is StreamKind.MARK_PRICE:

@@ -29,6 +29,7 @@ class Route(StrEnum):
 
 class StreamKind(StrEnum):
     KLINE = "kline"
+    CONTINUOUS_KLINE = "continuousKline"
     AGG_TRADE = "aggTrade"
     BOOK_TICKER = "bookTicker"
     DEPTH = "depth"
@@ -94,6 +95,10 @@ def _parsed(name: str, market: Market) -> Stream:
     if (every := _mark_price_ms(name, "!markPrice@arr")) is not None:
         return Stream(name, StreamKind.ALL_MARK_PRICES, every_ms=every)
     lower, _, what = name.partition("@")
+    kind, _, interval = what.partition("_")
+    contract = ""
+    if kind == StreamKind.CONTINUOUS_KLINE:  # of a pair and a type: btcusdt_perpetual
+        lower, _, contract = lower.partition("_")
     symbol = lower.upper()
     if lower != lower.lower() or symbol not in market.symbols:
         raise ValueError(f"stream {name!r} must begin with a listed symbol in lower case")
@@ -103,9 +108,14 @@ def _parsed(name: str, market: Market) -> Stream:
         return Stream(name, StreamKind.MARK_PRICE, symbol, every_ms=every)
     if match := _DEPTH.fullmatch(what):
         return Stream(name, StreamKind.DEPTH, symbol, levels=int(match[1]))
-    kind, _, interval = what.partition("_")
-    if kind == "kline" and _has_candles(market, symbol, interval):
+    if kind == StreamKind.KLINE and _has_candles(market, symbol, interval):
         return Stream(name, StreamKind.KLINE, symbol, interval)
+    if (
+        contract.islower()
+        and market.instrument(symbol).is_continuous(contract.upper())
+        and _has_candles(market, symbol, interval)
+    ):
+        return Stream(name, StreamKind.CONTINUOUS_KLINE, symbol, interval)
     raise ValueError(f"stream {name!r} is not one that this venue serves")
 
 

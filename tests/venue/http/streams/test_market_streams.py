@@ -25,6 +25,7 @@ SECOND_MS = 1_000
     [
         ("btcusdt@kline_5m", "market", "BTCUSDT"),
         ("btcusdt@kline_1w", "market", "BTCUSDT"),
+        ("btcusdt_perpetual@continuousKline_5m", "market", "BTCUSDT"),
         ("btcusdt@aggTrade", "market", "BTCUSDT"),
         ("btcusdt@markPrice", "market", "BTCUSDT"),
         ("btcusdt@markPrice@1s", "market", "BTCUSDT"),
@@ -53,6 +54,12 @@ def test_names(market, name, route, symbol):
         ("btcusdt@kline_1m", "not one that this venue serves"),  # of a history of 5m
         ("btcusdt@kline_2m", "not one that this venue serves"),
         ("btcusdt@kline", "not one that this venue serves"),
+        ("btcusdt@continuousKline_5m", "not one that this venue serves"),
+        ("btcusdt_PERPETUAL@continuousKline_5m", "not one that this venue serves"),
+        ("btcusdt_next_quarter@continuousKline_5m", "not one that this venue serves"),
+        ("btcusdt_perpetual@continuousKline_1m", "not one that this venue serves"),
+        ("btcusdt_perpetual@kline_5m", "listed symbol"),
+        ("nopeusdt_perpetual@continuousKline_5m", "listed symbol"),
         ("btcusdt@depth7", "not one that this venue serves"),
         ("btcusdt@markPrice@2s", "not one that this venue serves"),
         ("btcusdt@ticker", "not one that this venue serves"),
@@ -191,6 +198,28 @@ def test_each_candle_closes_once_as_rest_has_it(exchange, clock, client):
         assert [k["t"] for k in candles] == sorted(k["t"] for k in candles)
         assert all(k["L"] - k["f"] + 1 == k["n"] for k in closed)
         assert all(a["L"] < b["f"] for a, b in itertools.pairwise(closed))
+
+    listening(exchange, clock, test)
+
+
+def test_continuous_candles_are_those_of_the_perpetual(exchange, clock):
+    def test(ear):
+        plain = ear.connect("ethusdt@kline_5m")
+        continuous = ear.connect("ethusdt_perpetual@continuousKline_5m")
+        for ms in (0, 250, 5 * MINUTE_MS, 11 * MINUTE_MS):
+            ear.turn(ms)
+        expected = [
+            {
+                "e": "continuous_kline",
+                "E": message["E"],
+                "ps": "ETHUSDT",
+                "ct": "PERPETUAL",
+                "k": {name: value for name, value in message["k"].items() if name != "s"},
+            }
+            for message in sent(plain)
+        ]
+        assert len([message for message in expected if message["k"]["x"]]) >= 3
+        assert sent(continuous) == expected
 
     listening(exchange, clock, test)
 

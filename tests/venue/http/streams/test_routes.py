@@ -44,12 +44,13 @@ def asked(connection: ClientConnection, **request: Any) -> Any:
 def test_raw_and_combined_streams(url, route):
     with connect(f"{url}{route}/ws/{BTC}") as raw:
         assert json.loads(raw.recv(timeout=10))["e"] == "markPriceUpdate"
-    with connect(f"{url}{route}/ws/{BTC}/btcusdt@kline_5m") as raw:
-        wanted = {"markPriceUpdate", "kline"}
+    candles = "btcusdt_perpetual@continuousKline_5m"
+    with connect(f"{url}{route}/ws/{BTC}/btcusdt@kline_5m/{candles}") as raw:
+        wanted = {"markPriceUpdate", "kline", "continuous_kline"}
         while wanted:
             wanted.discard(json.loads(raw.recv(timeout=10))["e"])
-    with connect(f"{url}{route}/stream?streams={BTC}/btcusdt@kline_5m") as combined:
-        wanted = {BTC, "btcusdt@kline_5m"}
+    with connect(f"{url}{route}/stream?streams={BTC}/btcusdt@kline_5m/{candles}") as combined:
+        wanted = {BTC, "btcusdt@kline_5m", candles}
         while wanted:
             wanted.discard(json.loads(combined.recv(timeout=10))["stream"])
 
