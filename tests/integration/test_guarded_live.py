@@ -35,6 +35,7 @@ from tests.bench.acts import (
     hold,
     live_stops,
     remove_fault,
+    take_stops_away,
     wait_in_book,
     warnings,
 )
@@ -532,7 +533,7 @@ def test_a_stop_that_triggers_while_the_bot_is_stopped_is_a_stop_out(path):
         if path == "in parts":
             limits = bot.bot.exchange.markets["BTC/USDT:USDT"]["limits"]["market"]
             limits["max"] = 0.005
-            bot.bot.cancel_stoploss_on_exchange(bot.trades()[0])
+            take_stops_away(bot)
             bot.run(1, STEP)
             assert len(live_stops(venue)) == 4
         bot.bot.state = State.STOPPED
