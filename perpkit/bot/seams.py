@@ -108,8 +108,8 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("self.cancel_stoploss_on_exchange(trade)", "self.create_stoploss_order("),
     ),
     (
-        "FreqtradeBot.manage_trade_stoploss_orders",
-        ("self.handle_trailing_stoploss_on_exchange(",),
+        "FreqtradeBot.execute_trade_exit",
+        ("self.cancel_stoploss_on_exchange(trade, allow_nonblocking=True)",),
     ),
     ("FreqtradeBot.startup_update_open_orders", ("self.handle_cancel_order(",)),
     ("FreqtradeBot.startup_update_open_orders", ("self.update_trade_state(",)),

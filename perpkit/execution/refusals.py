@@ -10,6 +10,8 @@ _NAMED = re.compile(r"can't be (?:higher|lower) than (\d+(?:\.\d+)?)")
 TOO_LARGE = -4005
 # Codes of a price: above the maximum or below the minimum of a contract, or too far from mark.
 OUT_OF_BAND = frozenset({-4002, -4006, -4007, -4013, -4016, -4024, -4131})
+# Codes of a price or an amount off the contract's grid: too many decimals, tick, step.
+OFF_GRID = frozenset({-1111, -4014, -4023})
 # Codes of a reduce-only order: there is no position to reduce, or none so large; and what rests
 # closes it already. Which of them comes in which case the exchange does not say.
 NO_POSITION, ORDERS_REST = -2022, -4118

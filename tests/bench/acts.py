@@ -34,6 +34,14 @@ def hold(bot: InProcessBot, venue: Venue, side: str = "long") -> None:
     bot.run_until(lambda: live_stops(venue), MINUTE, STEP)
 
 
+def take_stops_away(bot: InProcessBot) -> None:
+    """Of all open trades, with the knowledge of the bot."""
+    for trade in bot.trades():
+        for order in trade.open_sl_orders:
+            with bot.bot._exit_lock:
+                bot.bot.strategy._running._guard._stop_orders.cancel(order)
+
+
 def wait_in_book(bot: InProcessBot, venue: Venue) -> Order:
     """An entry below the market, which nobody takes."""
     strategy = bot.bot.strategy

@@ -15,7 +15,7 @@ from freqtrade.exceptions import TemporaryError
 from perpkit.venue.engine import NewOrder
 from perpkit.venue.exchange.account_settings import SettingsChange, change
 from perpkit.venue.faults.faults import Fault, FaultKind
-from tests.bench.acts import breaches, hold, live_stops, warnings
+from tests.bench.acts import breaches, hold, live_stops, take_stops_away, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench, stops
 from tests.bench.scripted_market import scripted_market
@@ -75,7 +75,7 @@ def test_a_stop_is_placed_though_the_leverage_cannot_be_set_back():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)
         set_by_hand(venue, leverage=10)
-        bot.bot.cancel_stoploss_on_exchange(bot.trades()[0])
+        take_stops_away(bot)
         bot.run(2, STEP)
         assert len(live_stops(venue)) == 1
         assert venue.amount > 0

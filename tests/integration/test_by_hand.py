@@ -19,7 +19,16 @@ from freqtrade.rpc import RPCException
 from sqlalchemy import text
 
 from perpkit.venue.engine import OrderStatus
-from tests.bench.acts import MINUTE, STEP, asked, breaches, hold, live_stops, warnings
+from tests.bench.acts import (
+    MINUTE,
+    STEP,
+    asked,
+    breaches,
+    hold,
+    live_stops,
+    take_stops_away,
+    warnings,
+)
 from tests.bench.by_hand import cancel_stops, rest_by_hand, stop_by_hand, trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
@@ -264,7 +273,7 @@ def test_what_a_stop_has_become_is_not_booked_twice(first):
         bot.run(2, STEP)
         half = size(whole, 0.5)
         [trade] = bot.trades()
-        bot.bot.cancel_stoploss_on_exchange(trade)
+        take_stops_away(bot)
         guard = bot.bot.strategy._running._guard
         guard._stop_orders.place(trade, 49_500.0, float(half))
         guard._stop_orders.place(trade, 49_000.0, float(whole - half))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import product
@@ -35,6 +36,7 @@ from tests.bench.acts import (
     hold,
     live_stops,
     remove_fault,
+    take_stops_away,
     wait_in_book,
     warnings,
 )
@@ -233,6 +235,55 @@ def test_a_stop_that_cannot_be_moved_stays_where_it_is(kind):
         assert after.trigger_price > before.trigger_price
         assert breaches(venue) == []
         assert differences(bot.trades(), venue) == []
+
+
+def adds_once(trade, **_) -> float | None:
+    """For `adjust_trade_position`."""
+    first = trade.nr_of_successful_entries == 1 and not trade.has_open_orders
+    return 300.0 if first else None
+
+
+def test_an_addition_takes_no_stop_away_before_the_next_is_there():
+    """Freqtrade cancels it first, and with no answer to the next the whole position is bare."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        [first], before = live_stops(venue), venue.amount
+        fault = add_fault(venue, FaultKind.RESET, f"POST {STOP}")
+        bot.bot.strategy.adjust_trade_position = adds_once
+        bot.run_until(lambda: venue.amount > before, 2 * MINUTE, STEP)
+        assert live_stops(venue) == [first]
+        remove_fault(venue, fault)
+        bot.run(2, STEP)
+        [stop] = live_stops(venue)
+        assert stop is not first
+        assert stop.quantity == venue.amount
+        assert breaches(venue) == []
+
+
+def coarser(venue, tick: int) -> None:
+    """The exchange changes the grid of a contract."""
+    exchange = venue.exchange
+    pairs = exchange.market._history.pairs
+    instrument = replace(pairs["BTCUSDT"].instrument, tick_size=float(tick))
+    pairs["BTCUSDT"] = replace(pairs["BTCUSDT"], instrument=instrument)
+    contracts = exchange.engine._state.contracts
+    contracts["BTCUSDT"] = replace(contracts["BTCUSDT"], tick=Decimal(tick))
+
+
+def test_a_grid_that_changes_sells_no_position_and_refuses_no_exit():
+    market = scripted_market(START, [(0, 50_000.0), (3, 50_000.0), (30, 53_000.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        bot.bot.strategy.trails = True
+        hold(bot, venue)
+        coarser(venue, 10)
+        bot.run_until(lambda: bot.now >= START + 12 * MINUTE, 15 * MINUTE, STEP)
+        assert venue.amount
+        [stop] = live_stops(venue)
+        assert stop.trigger_price > 49_100
+        coarser(venue, 100)
+        bot.bot.strategy.leave = True
+        bot.run_until(lambda: not venue.amount, MINUTE, STEP)
+        assert breaches(venue) == []
 
 
 def test_a_position_is_left_in_time_while_requests_about_stops_take_long():
@@ -532,7 +583,7 @@ def test_a_stop_that_triggers_while_the_bot_is_stopped_is_a_stop_out(path):
         if path == "in parts":
             limits = bot.bot.exchange.markets["BTC/USDT:USDT"]["limits"]["market"]
             limits["max"] = 0.005
-            bot.bot.cancel_stoploss_on_exchange(bot.trades()[0])
+            take_stops_away(bot)
             bot.run(1, STEP)
             assert len(live_stops(venue)) == 4
         bot.bot.state = State.STOPPED

@@ -23,7 +23,15 @@ from perpkit.record.journal import Journal, JournalError, Outcome
 from perpkit.record.order_ids import Purpose
 from perpkit.venue.engine import NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
-from tests.bench.acts import add_fault, enter, live_stops, remove_fault, wait_in_book, warnings
+from tests.bench.acts import (
+    add_fault,
+    enter,
+    live_stops,
+    remove_fault,
+    take_stops_away,
+    wait_in_book,
+    warnings,
+)
 from tests.bench.killed import Left, live_bot, put_back, recording
 from tests.bench.live import LIVE, SameVenue, differences
 from tests.bench.scripted_market import scripted_market
@@ -390,7 +398,7 @@ def test_a_full_disk_stops_entries_and_nothing_else(tmp_path):
         enter(bot, venue)
         full = JournalError("The journal fails: database or disk is full")
         with mock.patch.object(Journal, "_write", side_effect=full):
-            bot.bot.cancel_stoploss_on_exchange(bot.trades()[0])
+            take_stops_away(bot)
             bot.run(2, STEP)
             assert len(live_stops(venue)) == 1
             leave(bot, venue)

@@ -21,6 +21,7 @@ from perpkit.breakers.breaker import Decision, Trading
 from perpkit.cli import app
 from perpkit.record import state, state_file
 from perpkit.venue.faults.faults import Fault, FaultKind
+from tests.bench.acts import take_stops_away
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -131,10 +132,7 @@ def test_a_position_without_its_stop_is_shown_as_that(tmp_path):
         bot.bot.strategy.trails = True
         faults = venue.exchange.market.faults
         faults.add(Fault(FaultKind.RESET, endpoint="POST /fapi/v1/algoOrder"))
-        [trade] = bot.trades()
-        with bot.bot._exit_lock:
-            bot.bot.cancel_stoploss_on_exchange(trade)
-            Trade.commit()
+        take_stops_away(bot)
         covered_at = bot.now
         bot.run(1, timedelta(seconds=2))
         found = shown(tmp_path)

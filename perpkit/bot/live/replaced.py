@@ -37,7 +37,6 @@ REPLACED: dict[str, Lock] = {
     "bot.handle_trade": Lock.HELD,
     "bot.create_stoploss_order": Lock.HELD,
     "bot.handle_stoploss_on_exchange": Lock.HELD,
-    "bot.handle_trailing_stoploss_on_exchange": Lock.HELD,
     "bot.cancel_stoploss_on_exchange": Lock.TAKEN,
     "bot.handle_cancel_order": Lock.HELD,
     "bot.handle_onexchange_order": Lock.TAKEN,

@@ -26,6 +26,7 @@ from perpkit.bot.live.ended_contracts import EndedContracts
 from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.fills import Fills
 from perpkit.bot.live.forgotten import Forgotten
+from perpkit.bot.live.fresh_markets import FreshMarkets
 from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.held import CcxtPosition
 from perpkit.bot.live.intents import Intents
@@ -85,6 +86,7 @@ class StopGuard:
         self._settings = AccountSettings(self._bot)
         self._ended_contracts = EndedContracts(self._bot)
         OrderPurposes(self._bot)  # first, so that every order passes it
+        FreshMarkets(self._bot)
         journal.begin(str(self._bot.config.get("strategy", "")), self._exchange._api.milliseconds())
         self._intents = Intents(self._bot, journal)
         self._sent = SentOrders(self._bot, self._intents, is_stored)

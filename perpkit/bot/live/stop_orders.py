@@ -67,12 +67,6 @@ class StopOrders:
             bot, "bot.handle_stoploss_on_exchange", self.handle_stoploss_on_exchange
         )
         self._notify = replace(bot, "bot._notify_exit", self.notify_exit)
-        self._moving = False
-        self._trail = replace(
-            bot,
-            "bot.handle_trailing_stoploss_on_exchange",
-            self.handle_trailing_stoploss_on_exchange,
-        )
         self._cancel_all = replace(
             bot, "bot.cancel_stoploss_on_exchange", self.cancel_stoploss_on_exchange
         )
@@ -161,24 +155,18 @@ class StopOrders:
             return False
         return True
 
-    def handle_trailing_stoploss_on_exchange(self, trade: Trade, order: CcxtOrder) -> None:
-        """Replaces Freqtrade's method, which cancels a stop before it places the next one.
+    def cancel_stoploss_on_exchange(self, trade: Trade, allow_nonblocking: bool = False) -> Trade:
+        """Replaces Freqtrade's method, which takes a position's stop away before the next is there:
+        when the stop moves, and when an addition has filled.
 
-        In between the exchange may fail for minutes. Here the old stop stays until the guard finds
-        it superfluous, at the latest at the end of the cycle.
+        In between the exchange may fail for minutes. Here the old stop stays until others cover the
+        position, and is then dropped as superfluous, at the latest at the end of the cycle.
+
+        :param allow_nonblocking: before an exit of the whole position
         """
-        self._moving = True
-        try:
-            self._trail(trade, order)
-        finally:
-            self._moving = False
-
-    def cancel_stoploss_on_exchange(self, trade: Trade, *args: Any, **how: Any) -> Trade:
-        """Replaces Freqtrade's method; a stop that is about to be moved is not cancelled."""
-        if self._moving:
-            self._moving = False  # whatever follows, such as an exit, means it
+        if trade.is_open and trade.has_open_position and not allow_nonblocking:
             return trade
-        cancelled: Trade = self._cancel_all(trade, *args, **how)
+        cancelled: Trade = self._cancel_all(trade, allow_nonblocking)
         return cancelled
 
     def lacks_a_part(self, trade: Trade) -> bool:

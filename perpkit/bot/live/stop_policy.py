@@ -96,18 +96,17 @@ class StopPolicy:
                 Trade.commit()
 
     def _place_stop(self, trade: Trade) -> None:
-        lacks_a_part = self._stop_orders.lacks_a_part(trade)
-        if not lacks_a_part:
-            with self._trying(f"Cancelling a small stop for {trade.pair}"):
-                self._bot.cancel_stoploss_on_exchange(trade)
         with self._trying(f"Placing a stop for {trade.pair}"):
-            if lacks_a_part:
+            if self._stop_orders.lacks_a_part(trade):
                 self._stop_orders.place_part(trade)
-            elif trade.has_open_sl_orders:  # too small but kept: both together cover it
+            elif trade.has_open_sl_orders:  # too small, and kept until this one is there
                 self._bot.create_stoploss_order(trade, trade.stoploss_or_liquidation)
             else:
                 self._bot.handle_stoploss_on_exchange(trade)
             Trade.commit()
+        if self._stop_orders.is_covered(trade):
+            with self._trying(f"Cancelling a small stop for {trade.pair}"):
+                self._stop_orders.drop_surplus(trade)
 
     def has_bare(self) -> bool:
         """Whether any position has no stop. The bot's lock must be held."""

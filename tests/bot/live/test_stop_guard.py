@@ -118,7 +118,8 @@ class Bot:
     def exit_positions(self, trades) -> int:
         return 0
 
-    def fetch_stoploss_order(self, order_id, pair): ...
+    def fetch_stoploss_order(self, order_id, pair):
+        return {"status": "open"}
 
     def manage_open_orders(self) -> None:
         assert self._exit_lock.locked()
@@ -177,16 +178,14 @@ class Bot:
         add_stop(trade, trade.amount)
         return True
 
-    def handle_trailing_stoploss_on_exchange(self, trade, order): ...
-
-    def cancel_stoploss_on_exchange(self, trade):
+    def cancel_stoploss_on_exchange(self, trade, allow_nonblocking=False):
         for order in trade.open_sl_orders:
             self._do("cancel")
             order.ft_is_open = False
         return trade
 
     def cancel_stoploss_order_with_result(self, order_id, pair, amount):
-        self._do("cancel outlived")
+        self._do("cancel one")
         return {"id": order_id, "status": "canceled"}
 
     def emergency_exit(self, trade, price) -> None:
@@ -308,13 +307,31 @@ def test_one_that_came_in_the_cycle_is_given_it_after(bot, guard):
     assert around(bot) == ["process", "stop"]
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_stop_that_covers_too_little_makes_room_or_stays(bot, guard, fails):
-    position(stop=0.004)
+@pytest.mark.parametrize(
+    ("fails", "does", "left"),
+    [
+        (None, ["second stop", "cancel one"], [0.01]),
+        ("second stop", ["second stop"], [0.004]),
+        ("cancel one", ["second stop", "cancel one"], [0.004, 0.01]),
+    ],
+)
+def test_a_stop_that_covers_too_little_stays_until_another_does(bot, guard, fails, does, left):
+    trade = position(stop=0.004)
     if fails:
-        bot.fails["cancel"] = OUTAGE
-    assert around(bot) == ["cancel", "second stop" if fails else "stop", "process"]
-    assert around(bot) == ["process"]
+        bot.fails[fails] = OUTAGE
+    done = around(bot)
+    assert list(dict.fromkeys(done)) == [*does, "process"]  # what fails is tried again
+    assert done.count("process") == 1
+    assert [order.amount for order in trade.open_sl_orders] == left
+
+
+def test_an_addition_takes_no_stop_away(bot, guard):
+    """Freqtrade cancels it when the addition has filled, and places one at its next look."""
+    trade = position(stop=0.004)
+    bot.cancel_stoploss_on_exchange(trade)
+    assert not bot.done
+    bot.cancel_stoploss_on_exchange(trade, allow_nonblocking=True)  # the whole position is sold
+    assert bot.done == ["cancel"]
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(8, False), (10, True)])
@@ -435,12 +452,12 @@ def test_failures_of_the_guard_never_reach_the_cycle_and_are_logged_once(bot, gu
     trade = position(stop=0.004)
     close = factories.trade("ETH/USDT:USDT", close_rate=31_000.0)
     add_stop(close, 0.01)
-    for what in ("cancel", "second stop", "cancel outlived", "positions", "leave"):
+    for what in ("second stop", "cancel one", "positions", "leave"):
         bot.fails[what] = RuntimeError("broken")
     with caplog.at_level(logging.WARNING, "perpkit"):
         for _ in range(3):
             assert "process" in around(bot)
-    assert len(caplog.messages) == len(set(caplog.messages)) == 4
+    assert len(caplog.messages) == len(set(caplog.messages)) == 3
     assert trade.is_open
 
 
@@ -593,14 +610,14 @@ def test_an_exit_takes_the_amount_as_it_is(bot, guard):
 def test_stops_of_closed_trades_are_cancelled_until_they_are(bot, guard):
     trade = factories.trade(close_rate=31_000.0)
     add_stop(trade, 0.01)
-    bot.fails["cancel outlived"] = OUTAGE
-    assert around(bot) == ["process", "cancel outlived"]
-    del bot.fails["cancel outlived"]
+    bot.fails["cancel one"] = OUTAGE
+    assert around(bot) == ["process", "cancel one"]
+    del bot.fails["cancel one"]
     # A cycle that fails does not reach its end.
     bot.fails["process"] = OUTAGE
     with suppress(TemporaryError):
         bot.process()
-    assert bot.done.count("cancel outlived") == 2
+    assert bot.done.count("cancel one") == 2
     del bot.fails["process"]
     assert around(bot) == ["process"]
 
@@ -714,7 +731,7 @@ def test_a_stop_that_cannot_be_cancelled_is_looked_at(bot, guard, monkeypatch, t
         return {"id": order_id, "status": there}
 
     monkeypatch.setattr(bot, "fetch_stoploss_order", look)
-    bot.fails["cancel outlived"] = InvalidOrderException("unknown order")
+    bot.fails["cancel one"] = InvalidOrderException("unknown order")
     (order,) = position(stop=0.01).open_sl_orders
     with bot._exit_lock:
         guard._stop_orders.cancel(order)
