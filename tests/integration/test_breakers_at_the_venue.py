@@ -129,7 +129,7 @@ def test_a_halt_flattens_at_once_and_stays_until_the_operator_clears_it():
     script = [(0, 50_000.0), (10, 50_000.0), (12, 49_000.0)]
     with braked(scripted_market(START, script), DRAWDOWN) as (bot, venue):
         hold(bot, venue)
-        bot.run_until(lambda: decision(bot).trading is Trading.HALTED, timedelta(minutes=15), COARSE)
+        bot.run_until(lambda: decision(bot).trading is Trading.HALTED, 15 * MINUTE, COARSE)
         bot.run_until(lambda: not venue.amount, timedelta(minutes=1), STEP)
         bot.run(2, STEP)
         (trade,) = bot.trades()

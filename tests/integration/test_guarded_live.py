@@ -25,8 +25,8 @@ from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import (
-    MINUTE,
     COARSE,
+    MINUTE,
     STEP,
     STEP_SIZE,
     add_fault,
