@@ -131,7 +131,9 @@ def test_a_wrongly_configured_protection_ends_the_start_of_a_flat_bot(started, w
         pass
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=SLOW if what == "name" else ()) for what in WRONG]
+)
 def test_with_a_trade_open_the_others_are_used_and_no_entry_is_made(started, what):
     with started(START) as bot:
         bot.bot.strategy.side = "long"

@@ -104,7 +104,7 @@ def test_no_look_ahead_bias(bot, strategy):
     assert values["biased_indicators"] == ""
 
 
-@each_strategy("RsiSmaSwing", "TrendFollowing", "Confluence")
+@each_strategy("RsiSmaSwing", "Confluence")
 def test_no_recursive_bias(bot, strategy):
     startup = STARTUP[strategy]
     result = bot(
