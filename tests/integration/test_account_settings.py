@@ -15,7 +15,7 @@ from freqtrade.exceptions import TemporaryError
 from perpkit.venue.engine import NewOrder
 from perpkit.venue.exchange.account_settings import SettingsChange, change
 from perpkit.venue.faults.faults import Fault, FaultKind
-from tests.bench.acts import COARSE, breaches, hold, live_stops, warnings
+from tests.bench.acts import breaches, hold, live_stops, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench, stops
 from tests.bench.scripted_market import scripted_market
@@ -227,7 +227,7 @@ def test_it_costs_two_requests_a_minute():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)
         with mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask) as ask:
-            bot.run(10 * 3, COARSE)
+            bot.run(10 * 12, STEP)
         asked = Counter(urlsplit(call.args[1]).path for call in ask.call_args_list)
         assert 8 <= asked["/fapi/v1/accountConfig"] <= 11
         assert asked["/fapi/v1/symbolConfig"] == asked["/fapi/v1/accountConfig"]

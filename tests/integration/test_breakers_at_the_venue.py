@@ -93,14 +93,14 @@ def test_a_flash_crash_is_seen_long_before_its_hour_has_closed():
     hourly = {"method": "FlashCrashBreaker", "timeframe": "1h"}
     with braked(scripted_market(START, script), hourly, force_entry_enable=True) as (bot, venue):
         hold(bot, venue)
-        bot.run_until(lambda: decision(bot).entries_blocked, timedelta(minutes=13), COARSE)
+        bot.run_until(lambda: decision(bot).entries_blocked, timedelta(minutes=13), STEP)
         assert bot.now < START + timedelta(minutes=13)
         assert "fell 1" in decision(bot).reason
         bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=2), STEP)
         with pytest.raises(RPCException, match="Failed to enter"):
             RPC(bot.bot)._rpc_force_entry(PAIR, None, order_side=SignalDirection.LONG)
         bot.bot.strategy.side = "long"
-        bot.run(6, COARSE)
+        bot.run(24, STEP)
         assert not venue.amount
         assert PairLocks.is_pair_locked(PAIR, bot.now, "long")
         [message] = [text for text in strategy_messages(bot) if "FlashCrashBreaker" in text]

@@ -511,7 +511,7 @@ def test_a_quiet_bot_asks_little():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)
         with mock.patch.object(bot.wire, "ask", wraps=bot.wire.ask) as ask:
-            bot.run(10 * 3, COARSE)
+            bot.run(10 * 12, STEP)
         asked = Counter(
             f"{call.args[0]} {urlsplit(call.args[1]).path}" for call in ask.call_args_list
         )
