@@ -1,5 +1,6 @@
 """The fixtures themselves: what other tests may take for granted."""
 
+import gc
 import socket
 
 import pandas as pd
@@ -80,3 +81,8 @@ def test_a_written_market_is_read_back_by_freqtrade(tmp_path):
         stored = handler.ohlcv_load(pair, "1h", candle_type=CandleType(kind), fill_missing=False)
         assert len(stored) == rows
     assert stored["open"].tolist() == [0.0001] * 9
+
+
+def test_the_collector_passes_over_what_was_collected():
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 10_000

@@ -17,6 +17,7 @@ from tests.bench.in_process import MINUTE, InProcessBot
 from tests.bench.live import Venue
 
 STEP = timedelta(seconds=5)
+COARSE = 4 * STEP  # while the market moves on, and nothing is measured
 STEP_SIZE = Decimal("0.001")  # of bitcoin, in a scripted market
 # How stakes are made, and where stop and target are.
 OF_THE_START = ("Stakes follow ", "Stakes are ", "Stop: ")

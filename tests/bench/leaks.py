@@ -21,7 +21,8 @@ def _in_base64(shift: int) -> bytes:
     return content[4 if shift else 0 : (shift + len(MARK)) // 3 * 4]
 
 
-_FOUND = re.compile(b"|".join((MARK.encode(), *map(_in_base64, range(3)))))
+_MARKS = (MARK.encode(), *map(_in_base64, range(3)))
+_FOUND = re.compile(b"|".join(_MARKS))
 _SECRET = re.compile(rb"(?:" + _FOUND.pattern + rb")[A-Za-z0-9+/=]*")
 # Where a configuration has them: as Freqtrade reads it, and `perpkit venue`.
 _INPUTS = {
@@ -64,7 +65,7 @@ def leaks_in(content: bytes, where: str, first: int = 1) -> list[Leak]:
     :param first: number of the first line
     """
     found = []
-    for number, line in _lines(content):
+    for number, line in _lines(content) if _has_mark(content) else ():
         match = _FOUND.search(line)
         if match is not None:
             rest = line[match.start() :].decode("utf-8", "replace")
@@ -72,6 +73,11 @@ def leaks_in(content: bytes, where: str, first: int = 1) -> list[Leak]:
             text = clean(line.decode("utf-8", "replace")).strip()[:300]
             found.append(Leak(clean(where), first + number, next(whole, "a part of one"), text))
     return found
+
+
+def _has_mark(content: bytes) -> bool:
+    """Six times as fast as the pattern, and a run leaves gigabytes."""
+    return any(mark in content for mark in _MARKS)
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -101,7 +107,7 @@ def leaks_in_file(path: Path, where: str) -> list[Leak]:
     if content[:2] == b"\x1f\x8b":
         content = gzip.decompress(content)
     # What Perpkit writes is in folders of that name, and is no configuration.
-    if path.suffix == ".json" and "perpkit" not in path.parts[-3:] and _FOUND.search(content):
+    if path.suffix == ".json" and "perpkit" not in path.parts[-3:] and _has_mark(content):
         content = _without(_INPUTS, content)
     return leaks_in(content, where)
 

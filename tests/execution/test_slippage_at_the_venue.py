@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.slippage_model import median, sample, samples, trader
 from perpkit.execution.book import Side
+from tests.cases import SLOW
 
 PAIR = "BTC/USDT:USDT"
 
@@ -23,7 +24,7 @@ def test_in_the_book_that_was_read_it_is_exact(at, side, share):
     assert row.actual_bps == pytest.approx(row.estimate.mid_bps, rel=1e-6)
 
 
-@pytest.mark.parametrize("latency", [0.25, 0.5])
+@pytest.mark.parametrize("latency", [pytest.param(0.25, marks=SLOW), 0.5])
 def test_after_the_time_a_bot_takes_the_median_error_is_under_a_fifth(latency):
     with trader(seed=6, pairs=[PAIR], days=6) as at:
         rows = samples(at, latency, count=60, seed=1)

@@ -19,6 +19,7 @@ from tests.bench.acts import breaches, hold, live_stops, take_stops_away, warnin
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench, stops
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +45,9 @@ def refused(bot) -> bool:
     return bot.bot.strategy._running._guard.refusal(BTC) is not None
 
 
-@pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.STOPPED])
+@pytest.mark.parametrize(
+    "state", [State.RUNNING, pytest.param(State.PAUSED, marks=SLOW), State.STOPPED]
+)
 def test_leverage_with_liquidation_near_moves_the_stop_and_sells_nothing(state):
     with live_bench(GUARDED, STILL, START) as (bot, venue):
         hold(bot, venue)

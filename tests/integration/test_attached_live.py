@@ -14,7 +14,7 @@ from freqtrade.rpc import RPC, RPCException
 from perpkit.bot.layer.perp_risk import PerpRisk
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.breakers.breaker import Decision, Trading
-from tests.bench.acts import STEP, strategy_messages, wait_in_book
+from tests.bench.acts import COARSE, STEP, strategy_messages, wait_in_book
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -68,18 +68,18 @@ def test_a_halt_flattens_the_most_stubborn_and_unlock_ends_it(mode):
     with attached(mode, DRAWDOWN) as (bot, venue):
         assert isinstance(bot.bot.strategy, PerpRisk)
         hold(bot)
-        bot.run_until(lambda: not bot.trades()[0].is_open, 15 * MINUTE, STEP)
+        bot.run_until(lambda: not bot.trades()[0].is_open, 15 * MINUTE, COARSE)
         (trade,) = bot.trades()
         assert trade.exit_reason == "halted"
         assert trade.orders[-1].order_type == "market"
         if venue is not None:
             assert differences(bot.trades(), venue) == []
         bot.bot.strategy.side = "long"
-        bot.run(24, STEP)
+        bot.run(6, COARSE)
         assert len(bot.trades()) == 1
         (lock,) = [x for x in bot.locks() if x.reason.startswith("DrawdownBreaker halted")]
         RPC(bot.bot)._rpc_delete_lock(lock.id)
-        bot.run_until(lambda: len(bot.trades()) == 2, 5 * MINUTE, STEP)
+        bot.run_until(lambda: len(bot.trades()) == 2, 5 * MINUTE, COARSE)
         assert states(bot) == ["HALTED", "ACTIVE"]
 
 
@@ -88,7 +88,7 @@ def test_a_breaker_locks_though_no_trade_closes(mode):
     with attached(mode, CRASH) as (bot, _):
         hold(bot)
         bot.bot.strategy.adds = False
-        bot.run_until(lambda: bot.locks(), 15 * MINUTE, STEP)
+        bot.run_until(lambda: bot.locks(), 15 * MINUTE, COARSE)
         assert bot.trades()[0].is_open
         assert PairLocks.is_pair_locked(PAIR, bot.now, "long")
         # It may add no more than it may enter.
@@ -98,7 +98,7 @@ def test_a_breaker_locks_though_no_trade_closes(mode):
         assert bot.trades()[0].nr_of_successful_entries == before
         refusals = bot.bot.strategy._perpkit.refusals.newest
         assert [each.kind for each in refusals] == ["breaker"]
-        bot.run_until(lambda: len(states(bot)) == 2, 30 * MINUTE, STEP)
+        bot.run_until(lambda: len(states(bot)) == 2, 30 * MINUTE, COARSE)
         assert states(bot) == ["REDUCING", "ACTIVE"]
         bot.run(6, STEP)
         assert bot.trades()[0].nr_of_successful_entries > before
@@ -108,7 +108,7 @@ def test_a_breaker_locks_though_no_trade_closes(mode):
 def test_a_forced_entry_is_refused_while_entries_are_blocked(mode):
     with attached(mode, CRASH) as (bot, _):
         bot.bot.config["force_entry_enable"] = True
-        bot.run_until(lambda: bot.locks(), 15 * MINUTE, STEP)
+        bot.run_until(lambda: bot.locks(), 15 * MINUTE, COARSE)
         for lock in bot.locks():  # Freqtrade itself refuses where a pair is locked
             RPC(bot.bot)._rpc_delete_lock(lock.id)
         assert not PairLocks.is_pair_locked(PAIR, bot.now, "long")
@@ -132,7 +132,7 @@ def test_the_start_says_what_is_attached(mode):
 def test_an_entry_waits_in_the_book_until_entries_are_blocked():
     with live_bench("AttachedSteered", scripted_market(START, FALL[:1]), START) as (bot, venue):
         order = wait_in_book(bot, venue)
-        bot.run(36, STEP)
+        bot.run(9, COARSE)
         assert order.is_open
         reducing = Decision(Trading.REDUCING, 0.0, reason="the test says so")
         bot.bot.strategy._perpkit.watch.restrict("Test", reducing)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import SLOW
+
 pytestmark = pytest.mark.integration
 
 NOBODY = [{"method": "StaticPairList"}, {"method": "Nobody"}]
@@ -55,7 +57,9 @@ def errors(output: str) -> list[str]:
     ("pairlists", "parts"),
     [
         (NOBODY, ["Unknown pairlist 'Nobody'", "FundingRateFilter", "Looked in: ", "pairlists"]),
-        (TOO_HIGH, ["FundingRateFilter: max_percentile must", "0", "100", "120"]),
+        pytest.param(
+            TOO_HIGH, ["FundingRateFilter: max_percentile must", "0", "100", "120"], marks=SLOW
+        ),
     ],
 )
 def test_a_bad_pairlist(bot, pairlists, parts):

@@ -23,7 +23,7 @@ from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.synthetic import generate
 from perpkit.venue.overlay import overlay
-from tests.bench.acts import hold, strategy_messages
+from tests.bench.acts import COARSE, hold, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import LIVE, Venue, differences, live_bench
 from tests.bench.planted import ACCOUNTS
@@ -115,11 +115,11 @@ def test_a_market_that_nobody_makes_stops_entries_until_it_is_made_again():
         hold(bot, venue)
         faults = venue.exchange.market.faults
         wide = faults.add(Fault(FaultKind.WIDE_SPREAD, parameters={"factor": 1000.0}))
-        bot.run_until(lambda: decision(bot).entries_blocked, timedelta(minutes=15), STEP)
+        bot.run_until(lambda: decision(bot).entries_blocked, timedelta(minutes=15), COARSE)
         assert "spread" in decision(bot).reason
         assert venue.amount > 0
         faults.remove(wide)
-        bot.run_until(lambda: not decision(bot).entries_blocked, timedelta(minutes=30), STEP)
+        bot.run_until(lambda: not decision(bot).entries_blocked, timedelta(minutes=30), COARSE)
         assert bot.trades()[0].is_open
         leave(bot, venue)
         assert differences(bot.trades(), venue) == []
@@ -129,7 +129,7 @@ def test_a_halt_flattens_at_once_and_stays_until_the_operator_clears_it():
     script = [(0, 50_000.0), (10, 50_000.0), (12, 49_000.0)]
     with braked(scripted_market(START, script), DRAWDOWN) as (bot, venue):
         hold(bot, venue)
-        bot.run_until(lambda: decision(bot).trading is Trading.HALTED, timedelta(minutes=15), STEP)
+        bot.run_until(lambda: decision(bot).trading is Trading.HALTED, 15 * MINUTE, COARSE)
         bot.run_until(lambda: not venue.amount, timedelta(minutes=1), STEP)
         bot.run(2, STEP)
         (trade,) = bot.trades()
@@ -138,7 +138,7 @@ def test_a_halt_flattens_at_once_and_stays_until_the_operator_clears_it():
         assert venue.exchange.engine.open_algos(venue.account) == []
         assert differences(bot.trades(), venue) == []
         bot.bot.strategy.side = "long"
-        bot.run(48, STEP)
+        bot.run(12, COARSE)
         assert len(bot.trades()) == 1
         halts = [lock for lock in bot.locks() if lock.reason.startswith("DrawdownBreaker halted")]
         (lock,) = halts
@@ -154,7 +154,7 @@ def exit_delay(strategy: str) -> timedelta:
         script = [(0, 50_000.0), (5, 50_000.0), (6, 52_500.0)]
         with braked(scripted_market(START, script), *breakers, strategy=strategy) as (bot, venue):
             hold(bot, venue)
-            bot.run_until(lambda: bot.now >= START + 8 * MINUTE, timedelta(minutes=9), STEP)
+            bot.run_until(lambda: bot.now >= START + 8 * MINUTE, timedelta(minutes=9), COARSE)
             assert decision(bot).entries_blocked is bool(breakers)
             left.append(leave(bot, venue))
     return left[1] - left[0]

@@ -19,7 +19,7 @@ from perpkit.bot.strategy import PerpStrategy
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults.faults import Fault, FaultKind
-from tests.bench.acts import enter, live_stops, strategy_messages
+from tests.bench.acts import COARSE, enter, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -128,11 +128,11 @@ def test_a_stop_that_stands_is_never_loosened_by_an_error():
         bot.run_until(
             lambda: live_stops(venue) and float(live_stops(venue)[0].trigger_price) > 49_000,
             30 * MINUTE,
-            STEP,
+            COARSE,
         )
         (before,) = live_stops(venue)
         with fails(StopKeeper, "ratio"):
-            bot.run(24, STEP)
+            bot.run(6, COARSE)
         (after,) = live_stops(venue)
         assert after.trigger_price == before.trigger_price
 

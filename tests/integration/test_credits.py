@@ -10,7 +10,16 @@ from freqtrade.exceptions import OperationalException, StrategyError
 
 from perpkit.breakers.breaker import Trading
 from perpkit.record import state_file
-from tests.bench.acts import MINUTE, STEP, breaches, hold, live_stops, strategy_messages, warnings
+from tests.bench.acts import (
+    COARSE,
+    MINUTE,
+    STEP,
+    breaches,
+    hold,
+    live_stops,
+    strategy_messages,
+    warnings,
+)
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, CreditsVenue, differences, shipped_credits
 from tests.bench.scripted_market import scripted_market
@@ -48,7 +57,7 @@ def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(wallets, tmp_
         # Not known with Freqtrade 2026.6, whose balance has the open profit in it.
         assert account.balance in (None, pytest.approx(float(there.wallet), rel=1e-4))
         assert bot.bot.strategy._running._guard.refusal(BTC) is None
-        bot.run_until(lambda: bot.now > START + timedelta(minutes=7), 8 * MINUTE, STEP)
+        bot.run_until(lambda: bot.now > START + timedelta(minutes=7), 8 * MINUTE, COARSE)
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, 2 * MINUTE, STEP)
         assert (venue.amount, live_stops(venue)) == (0, [])
@@ -71,7 +80,7 @@ def test_a_breaker_measures_a_loss_against_the_whole_account(open_loss, halts):
     settings = {**SETTINGS, "breakers": [drawdown]}
     with bench("Braked", market, START, serve=venue.serve, **settings) as bot:
         hold(bot, venue)
-        bot.run_until(lambda: bot.now > START + timedelta(minutes=5), 6 * MINUTE, STEP)
+        bot.run_until(lambda: bot.now > START + timedelta(minutes=5), 6 * MINUTE, COARSE)
         trading = bot.bot.strategy.watch.decision(BTC).trading
         assert (trading is Trading.HALTED, venue.amount == 0) == (halts, halts)
 

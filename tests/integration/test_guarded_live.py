@@ -26,6 +26,7 @@ from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.engine import AlgoStatus, NewOrder, OrderStatus
 from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import (
+    COARSE,
     MINUTE,
     STEP,
     STEP_SIZE,
@@ -202,7 +203,7 @@ def test_a_stop_that_trails_is_replaced_without_a_gap(side):
     with live_bench(GUARDED, market, START) as (bot, venue):
         bot.bot.strategy.trails = True
         enter(bot, venue, side)
-        bot.run_until(lambda: not bot.trades()[0].is_open, 40 * MINUTE, STEP)
+        bot.run_until(lambda: not bot.trades()[0].is_open, 40 * MINUTE, COARSE)
         algos = list(venue.account.algos.values())
         assert len(algos) > 5
         assert [algo.status for algo in algos[:-1]] == [AlgoStatus.CANCELED] * (len(algos) - 1)
@@ -328,7 +329,7 @@ def test_a_whole_trade_with_lost_answers(kind, endpoint):
         add_fault(venue, kind, endpoint, probability=0.4)
         bot.bot.strategy.trails = True
         enter(bot, venue)
-        bot.run_until(lambda: bot.now > START + 10 * MINUTE, 15 * MINUTE, STEP)
+        bot.run_until(lambda: bot.now > START + 10 * MINUTE, 15 * MINUTE, COARSE)
         assert breaches(venue) == []
         assert len(live_stops(venue)) == 1
         bot.bot.strategy.leave = True
@@ -587,7 +588,7 @@ def test_a_stop_that_triggers_while_the_bot_is_stopped_is_a_stop_out(path):
             bot.run(1, STEP)
             assert len(live_stops(venue)) == 4
         bot.bot.state = State.STOPPED
-        bot.run_until(lambda: not venue.amount, 15 * MINUTE, STEP)
+        bot.run_until(lambda: not venue.amount, 15 * MINUTE, COARSE)
         bot.run(2 * 13 + 2, STEP)
         [trade] = bot.trades()
         assert not trade.is_open

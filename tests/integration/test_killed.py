@@ -193,9 +193,12 @@ def test_both_orders_filled_before_it_is_started_again(tmp_path):
     assert all_wrong("target filled", tmp_path, LATE, some) == {}
 
 
-@pytest.mark.parametrize("name", ["entry", *(pytest.param(n, marks=SLOW) for n in MAIN[1:])])
-def test_started_again_after_two_days(name, tmp_path):
-    assert all_wrong(name, tmp_path, LATE, some) == {}
+@pytest.mark.parametrize(
+    ("name", "tried"),
+    [("entry", at_the_exchange), *(pytest.param(name, some, marks=SLOW) for name in MAIN)],
+)
+def test_started_again_after_two_days(name, tried, tmp_path):
+    assert all_wrong(name, tmp_path, LATE, tried) == {}
 
 
 # Rarer things that a bot does

@@ -10,6 +10,7 @@ import pytest
 from freqtrade.persistence import Trade
 
 from perpkit.breakers.breaker import Decision, Trading
+from tests.bench.acts import COARSE
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -54,7 +55,7 @@ def hold(bot, within=2 * MINUTE) -> Trade:
 def test_a_halt_flattens_a_losing_trade_past_options(mode, option):
     with trading(mode, **option) as bot:
         hold(bot)
-        bot.run_until(lambda: bot.now > START + 9 * MINUTE, 10 * MINUTE, STEP)
+        bot.run_until(lambda: bot.now > START + 9 * MINUTE, 10 * MINUTE, COARSE)
         strategy = bot.bot.strategy
         # A signal that Freqtrade holds back while the trade is losing hides `custom_exit`.
         signal = mock.patch.object(

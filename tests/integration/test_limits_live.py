@@ -9,7 +9,7 @@ import pytest
 from freqtrade.enums import SignalDirection
 from freqtrade.rpc import RPC, RPCException
 
-from tests.bench.acts import STEP, strategy_messages
+from tests.bench.acts import COARSE, STEP, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -63,7 +63,7 @@ def test_a_loss_closes_the_most_stubborn_at_the_market(mode):
         # To what the limit of the pair leaves.
         assert trade.nr_of_successful_entries > 1
         assert trade.amount * 50_000 <= 0.2 * 10_000 * 1.001
-        bot.run_until(lambda: not bot.trades()[0].is_open, 15 * MINUTE, STEP)
+        bot.run_until(lambda: not bot.trades()[0].is_open, 15 * MINUTE, COARSE)
         [trade] = bot.trades()
         assert trade.exit_reason == "max_trade_loss"
         assert trade.orders[-1].order_type == "market"

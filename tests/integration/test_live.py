@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from perpkit.venue.engine import AlgoStatus, OrderStatus
+from tests.bench.acts import COARSE
 from tests.bench.gap import gap
 from tests.bench.live import differences, live_bench, stops
 from tests.bench.scripted_market import scripted_market
@@ -59,7 +60,7 @@ def test_the_stop_at_the_exchange_triggers(side, to):
         bot.bot.strategy.side = side
         bot.run_until(lambda: venue.amount, timedelta(minutes=2), STEP)
         bot.bot.strategy.side = None
-        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=10), STEP)
+        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=10), COARSE)
         (trade,) = bot.trades()
         (algo,) = venue.account.algos.values()
         assert algo.status is AlgoStatus.FINISHED
@@ -93,7 +94,7 @@ def test_a_stop_that_trails_is_replaced_at_the_exchange():
         bot.bot.strategy.side = "long"
         bot.run_until(lambda: venue.amount, timedelta(minutes=2), STEP)
         bot.bot.strategy.side = None
-        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=60), STEP)
+        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=60), COARSE)
         (trade,) = bot.trades()
         algos = list(venue.account.algos.values())
         assert len(algos) > 5
@@ -114,7 +115,7 @@ def test_funding_across_a_settlement_is_accounted_for(side):
         bot.bot.strategy.side = side
         bot.run_until(lambda: venue.amount, timedelta(minutes=2), STEP)
         bot.bot.strategy.side = None
-        bot.run_until(lambda: bot.now.hour == 16 and bot.now.minute > 5, timedelta(hours=1), STEP)
+        bot.run_until(lambda: bot.now.hour == 16 and bot.now.minute > 5, timedelta(hours=1), COARSE)
         bot.bot.strategy.leave = True
         bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=5), STEP)
         (trade,) = bot.trades()
@@ -186,7 +187,7 @@ def test_funding_of_a_trade_that_is_stopped_out_is_accounted_for(strategy):
         bot.bot.strategy.side = "long"
         bot.run_until(lambda: venue.amount, timedelta(minutes=2), STEP)
         bot.bot.strategy.side = None
-        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=20), STEP)
+        bot.run_until(lambda: not bot.trades()[0].is_open, timedelta(minutes=20), COARSE)
         assert [i.kind for i in venue.account.incomes].count("FUNDING_FEE") == 1
         bot.run(15, STEP)  # the exchange has a minute to book it
         assert differences(bot.trades(), venue) == []

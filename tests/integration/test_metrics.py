@@ -10,7 +10,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from perpkit.ops.metrics.collector import Bot, StateCollector
-from tests.bench.acts import hold
+from tests.bench.acts import COARSE, hold
 from tests.bench.leak_scan import look_at
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
@@ -40,7 +40,7 @@ def test_a_bot_that_loses_shows_its_drawdown_and_its_breaker(tmp_path):
     settings = {"breakers": [{"method": "DrawdownBreaker"}], "stake_amount": "unlimited"}
     with live_bench("Braked", FALLING, START, userdir=tmp_path, **settings) as (bot, venue):
         hold(bot, venue)
-        bot.run_until(lambda: bot.now > START + timedelta(minutes=9), timedelta(minutes=9), STEP)
+        bot.run_until(lambda: bot.now > START + timedelta(minutes=9), timedelta(minutes=9), COARSE)
         bot.run(2, STEP)
         path = tmp_path / "perpkit" / "memory.state.json"
         found = scrape(path, bot.now)

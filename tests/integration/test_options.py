@@ -8,7 +8,7 @@ import pytest
 from freqtrade.exceptions import OperationalException, StrategyError
 
 from perpkit.breakers.breaker import Trading
-from tests.bench.acts import STEP, live_stops, strategy_messages
+from tests.bench.acts import COARSE, STEP, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue
 from tests.bench.scripted_market import scripted_market
@@ -68,7 +68,7 @@ def test_a_bot_that_holds_something_keeps_its_stop_and_enters_nothing(started, o
         bot.run(2, STEP)
         assert bot.bot.strategy.watch.decision().trading is Trading.REDUCING
         assert [text for text in strategy_messages(bot) if text.startswith("REDUCING: Options")]
-        bot.run_until(lambda: first not in live_stops(venue), 15 * MINUTE, STEP)
+        bot.run_until(lambda: first not in live_stops(venue), 15 * MINUTE, COARSE)
         (stop,) = live_stops(venue)
         assert stop.trigger_price > first.trigger_price  # it trails
         bot.run(12, STEP)
@@ -131,7 +131,9 @@ def test_a_wrongly_configured_protection_ends_the_start_of_a_flat_bot(started, w
         pass
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=SLOW if what == "name" else ()) for what in WRONG]
+)
 def test_with_a_trade_open_the_others_are_used_and_no_entry_is_made(started, what):
     with started(START) as bot:
         bot.bot.strategy.side = "long"

@@ -17,7 +17,7 @@ from freqtrade.persistence.custom_data import _CustomData
 from freqtrade.rpc import RPC
 
 from perpkit.breakers.breaker import Trading
-from tests.bench.acts import hold, live_stops, strategy_messages
+from tests.bench.acts import COARSE, hold, live_stops, strategy_messages
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -208,7 +208,7 @@ def test_the_next_trade_with_the_number_of_a_deleted_one_has_its_own_stop(tmp_pa
         (first,) = [(trade.id, trade.stop_loss) for trade in bot.trades()]
         assert first == (1, pytest.approx(47_500, rel=1e-3))
         Operator(lambda: RPC(bot.bot)._rpc_delete(1)).act()
-        bot.run_until(lambda: bot.now > START + 9 * MINUTE, 12 * MINUTE, STEP)
+        bot.run_until(lambda: bot.now > START + 9 * MINUTE, 12 * MINUTE, COARSE)
         assert bot.trades() == []
         bot.bot.strategy.side = "long"
         bot.run_until(lambda: [t for t in bot.trades() if t.amount], 5 * MINUTE, STEP)

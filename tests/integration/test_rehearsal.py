@@ -18,6 +18,7 @@ from perpkit.venue.http.request_log import RequestLog
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.market import synthetic
 from perpkit.venue.market.clock import SystemClock
+from perpkit.venue.market.history import History
 from perpkit.venue.market.market import Market
 from perpkit.venue.overlay import overlay
 from tests.bench.process import Process
@@ -55,12 +56,16 @@ class Rehearsal:
         return [p for p in (self.home / "user_data").rglob("*") if p.is_file()]
 
 
-@pytest.fixture
-def rehearsal(tmp_path) -> Iterator[Rehearsal]:
+@pytest.fixture(scope="module")
+def lately() -> History:
     since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since -= timedelta(days=30)
-    history = synthetic.generate(seed=4, start=milliseconds(since), days=32)
-    market = Market(history, SystemClock(), 4)
+    return synthetic.generate(seed=4, start=milliseconds(since), days=32)
+
+
+@pytest.fixture
+def rehearsal(lately, tmp_path) -> Iterator[Rehearsal]:
+    market = Market(lately, SystemClock(), 4)
     exchange, log = Exchange(market), RequestLog()
     exchange.engine.add_account("rehearsal", "rehearsal", Decimal(10_000), market.now())
     (tmp_path / "user_data").mkdir()
@@ -103,7 +108,12 @@ def test_a_download_keeps_its_data_apart_and_a_backtest_says_so(rehearsal):
 
 
 @pytest.mark.parametrize(
-    "command", [["trade"], ["trade", "--dry-run"], ["download-data", "--days=2"]]
+    "command",
+    [
+        ["trade"],
+        pytest.param(["trade", "--dry-run"], marks=SLOW),
+        ["download-data", "--days=2"],
+    ],
 )
 def test_the_exchange_does_not_meet_a_venues_data(rehearsal, command):
     """There is no network here: what is refused, is refused before it is missed."""

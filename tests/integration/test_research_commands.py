@@ -33,15 +33,12 @@ STARTUP = {
 NAMED = {"CrossPairRank": {"ranking": {"pairs": list(MODELS), "min_pairs": len(MODELS)}}}
 
 
-# Minutes for all: `make soak` has the others.
-IN_EACH_RUN = {"RsiSmaSwing", "TrendFollowing", "Confluence"}
-
-
-@pytest.fixture(
-    params=[pytest.param(n, marks=() if n in IN_EACH_RUN else SLOW) for n in sorted(RANGES)]
-)
-def strategy(request: pytest.FixtureRequest) -> str:
-    return request.param
+def each_strategy(*in_each_run: str) -> pytest.MarkDecorator:
+    """Minutes for all: `make soak` has the others."""
+    marks = {name: () if name in in_each_run else SLOW for name in sorted(RANGES)}
+    return pytest.mark.parametrize(
+        "strategy", [pytest.param(name, marks=mark) for name, mark in marks.items()]
+    )
 
 
 def common(bot, strategy: str) -> list[str]:
@@ -86,6 +83,8 @@ def test_hyperopt_over_all_spaces(bot, name):
     assert grown.to_dict() == pytest.approx({name: profits[name] for name in made.returns})
 
 
+# Every candle of Confluence: tests/bot/confluence/test_confluence.py.
+@each_strategy("RsiSmaSwing", "TrendFollowing")
 def test_no_look_ahead_bias(bot, strategy):
     report = bot.userdir / "lookahead.csv"
     result = bot(
@@ -105,6 +104,7 @@ def test_no_look_ahead_bias(bot, strategy):
     assert values["biased_indicators"] == ""
 
 
+@each_strategy("RsiSmaSwing", "Confluence")
 def test_no_recursive_bias(bot, strategy):
     startup = STARTUP[strategy]
     result = bot(

@@ -180,7 +180,11 @@ def test_the_configuration_changes_it(run):
         pytest.param(
             {"levrage": {}}, '"perpkit" has no parameter "levrage". Allowed: ', marks=SLOW
         ),
-        ({"stop": {"distanse": 0.1}}, '"perpkit.stop" has no parameter "distanse". Allowed: '),
+        pytest.param(
+            {"stop": {"distanse": 0.1}},
+            '"perpkit.stop" has no parameter "distanse". Allowed: ',
+            marks=SLOW,
+        ),
         ({"stop": {"distance": 3}}, '"perpkit.stop": distance must be a number from 0.001 to 0.5'),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from perpkit.record import state, state_file
 from perpkit.venue.faults.faults import FaultKind
-from tests.bench.acts import add_fault, enter, hold, remove_fault
+from tests.bench.acts import COARSE, add_fault, enter, hold, remove_fault
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
 
@@ -28,7 +28,7 @@ def shown(userdir) -> state.State:
 def test_equity_positions_and_risk_are_those_of_the_venue(tmp_path):
     with live_bench(GUARDED, RISING, START, userdir=tmp_path) as (bot, venue):
         hold(bot, venue)
-        bot.run_until(lambda: bot.now > START + timedelta(minutes=12), 13 * 12 * STEP, STEP)
+        bot.run_until(lambda: bot.now > START + timedelta(minutes=12), 13 * 12 * STEP, COARSE)
         found = shown(tmp_path)
         [held] = found.positions
         [view] = venue.exchange.engine.positions(venue.account)

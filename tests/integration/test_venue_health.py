@@ -19,7 +19,7 @@ from perpkit.venue.faults.faults import FaultKind
 from perpkit.venue.http.server import running_venue
 from perpkit.venue.market.clock import SystemClock
 from perpkit.venue.market.market import Market
-from tests.bench.acts import add_fault, hold, remove_fault, strategy_messages
+from tests.bench.acts import COARSE, add_fault, hold, remove_fault, strategy_messages
 from tests.bench.in_process import STRATEGIES
 from tests.bench.live import differences, live_bench
 from tests.bench.process import trading
@@ -77,7 +77,7 @@ def told(bot) -> list[str]:
 def test_a_healthy_venue_is_not_mentioned():
     with health_bench() as (bot, venue):
         hold(bot, venue)
-        bot.run(60, STEP)
+        bot.run(15, COARSE)
         assert trading_state(bot) is Trading.ACTIVE
         assert (told(bot), bot.locks()) == ([], [])
 
@@ -218,7 +218,9 @@ def test_a_maintenance_with_a_way_out(tmp_path):
     }
     with health_bench(parameters, userdir=tmp_path) as (bot, venue):
         hold(bot, venue)
-        until(bot, Trading.REDUCING, within=15 * MINUTE)
+        bot.run_until(lambda: bot.now > START + 4 * MINUTE, 5 * MINUTE, COARSE)
+        assert trading_state(bot) is Trading.ACTIVE
+        until(bot, Trading.REDUCING, within=2 * MINUTE)
         assert timedelta(0) <= bot.now - (START + 5 * MINUTE) <= 2 * STEP
         assert "(futures upgrade): no new entries" in reason(bot)
         bot.run_until(lambda: trading_state(bot) is Trading.HALTED, 15 * MINUTE, MINUTE)
@@ -232,7 +234,7 @@ def test_a_maintenance_with_a_way_out(tmp_path):
             since=int(start.timestamp() * 1000),
             until=int(end.timestamp() * 1000),
         )
-        bot.run_until(lambda: trading_state(bot) is Trading.REDUCING, 20 * MINUTE, STEP)
+        bot.run_until(lambda: trading_state(bot) is Trading.REDUCING, 20 * MINUTE, COARSE)
         assert end <= bot.now < end + MINUTE
         until(bot, Trading.ACTIVE)
         assert bot.now >= end + timedelta(seconds=90)

@@ -122,7 +122,7 @@ def test_a_halt_flattens_at_once(config, strategy):
     assert "halted" not in {trade["exit_reason"] for trade in plain.trades}
 
 
-@pytest.mark.parametrize("breaker", [FLASH, NIMBLE])
+@pytest.mark.parametrize("breaker", [FLASH, pytest.param(NIMBLE, marks=SLOW)])
 def test_locks_are_those_of_the_base_class(crashing, breaker):
     """With the same signals, to the candle and the reason."""
     based = backtest(crashing, "BasedTrend", perpkit={"protections": [breaker]})

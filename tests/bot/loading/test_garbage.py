@@ -18,10 +18,11 @@ AFTER_IMPORT = "import sys, gc; sys.argv = {argv!r}; import freqtrade; print(gc.
 
 @pytest.fixture(autouse=True)
 def collector():
+    gc.unfreeze()  # what tests/conftest.py has frozen
     yield
     garbage._waits = False
+    gc.freeze()
     gc.enable()
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize(

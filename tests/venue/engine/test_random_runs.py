@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from perpkit.venue.engine import Account, Algo, Engine, Order
-from tests.cases import scaled
+from tests.cases import SLOW, scaled
 from tests.venue.engine.random_trader import ALGO_TYPES, SYMBOLS, WALLETS, ZERO, Run, summary
 
 RUNS = scaled(1_000)
@@ -128,7 +128,9 @@ REACHED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, marks=SLOW if block % 2 else ()) for block in range(BLOCKS)]
+)
 def test_money_is_conserved_and_invariants_are_kept(block: int):
     reached: Counter[str] = Counter()
     for seed in range(block, RUNS, BLOCKS):
