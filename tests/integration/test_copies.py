@@ -232,7 +232,7 @@ def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
 
 @pytest.mark.usefixtures("machine")
 def test_an_adopted_copy_obeys_what_else_was_found_at_its_start(bots):
-    """Its verdict is not one of this machine; and its runs and results are followed from then on."""
+    """It has no verdict on this machine; its runs and results are followed from then on."""
     now = bots.original()
     bots.copy()
     files = places(bots.db_url("copy"), bots.folder("copy"))

@@ -112,9 +112,7 @@ class Obstacles:
         self.opened = opened
         return True
 
-    def _be_passive(
-        self, name: str, reason: str, over: Callable[[], bool] = lambda: False
-    ) -> None:
+    def _be_passive(self, name: str, reason: str, over: Callable[[], bool] = lambda: False) -> None:
         if self._passive is None:
             self._passive_by = name
             self._passive = Passive(self._bot, reason, over, lambda: self._take_charge(self.opened))
