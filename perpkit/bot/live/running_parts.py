@@ -25,6 +25,7 @@ from perpkit.bot.live.ended_entries import note_ended_entries
 from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.fleet_member import NAME as FLEET
 from perpkit.bot.live.fleet_member import FleetMember
+from perpkit.bot.live.forced_exits import ForcedExits
 from perpkit.bot.live.golive_gate import NAME as GOLIVE
 from perpkit.bot.live.golive_gate import OFF, GoLiveGate, note_what_trades
 from perpkit.bot.live.last_look import LastLook
@@ -179,6 +180,7 @@ class RunningParts(NoParts):
                 self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal, wanted)
                 self._last_look = LastLook(bot.exchange)
                 self._booking = Booking(dp)
+            ForcedExits(bot)
             # Last, so that it cancels open orders before an exit is measured and split.
             leave_at_market(bot)
 
@@ -252,7 +254,7 @@ class RunningParts(NoParts):
             self._follow_active(now)
 
     def _follow_active(self, now: datetime) -> None:
-        """Starts what restricts the watch only in a bot that acts: at its start, or when adopted."""
+        """Starts what restricts only a bot that acts: at its start, or when it is adopted."""
         if self._latch is None or self._watch is None:  # the layer has not started: no entries
             return
         self._latch.step(now)
