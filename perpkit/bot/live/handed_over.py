@@ -14,15 +14,17 @@ from dataclasses import replace as replaced
 from math import inf
 from typing import Any, Protocol
 
-from freqtrade.exceptions import RetryableOrderError
+from freqtrade.exceptions import FreqtradeException, RetryableOrderError
 from freqtrade.persistence import Trade
+from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.at_exchange import AtExchange
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import utc
-from perpkit.bot.running_bot import warn
+from perpkit.bot.running_bot import message_of, warn
+from perpkit.bot.watching.watch import NO_MARKDOWN
 from perpkit.record.journal import HANDED_OVER
 
 logger = logging.getLogger(__name__)
@@ -77,7 +79,8 @@ class HandedOverPositions:
     """Manages the stops of such positions; made once for a running live bot.
 
     :param keep_stop: whether a position keeps its stop
-    :param end_targets: cancels and books the targets of a trade; returns whether it could
+    :param end_orders: cancels and books all orders of a trade but its stops; raises Freqtrade's
+        errors if one may still fill
     """
 
     def __init__(
@@ -86,13 +89,13 @@ class HandedOverPositions:
         memory: Memory,
         *,
         keep_stop: bool,
-        end_targets: Callable[[Trade], bool],
+        end_orders: Callable[[Trade], None],
     ) -> None:
         self._bot = bot
         self._exchange = bot.exchange
         self._memory = memory
         self._keep_stop = keep_stop
-        self._end_targets = end_targets
+        self._end_orders = end_orders
         known = memory.kept(KIND).items()
         self._handed = {pair: HandedOver.of_memory(value) for pair, value in known}
         self._closed: set[str] = set()  # as seen in the last snapshot
@@ -112,11 +115,15 @@ class HandedOverPositions:
         return f"its position was handed over when trade {self._handed[pair].trade} was deleted"
 
     def delete(self, trade_id: int) -> dict[str, Any]:
-        """Replaces Freqtrade's method, which would cancel the stop."""
+        """Replaces Freqtrade's method, which would cancel the stop, and forget other orders.
+
+        :raises RPCException: there is no such trade, or an order of it may still fill
+        """
         bot = self._bot
         with bot._exit_lock:
             trade = Trade.get_trades([Trade.id == trade_id]).first()
-            ended = trade is None or not trade.is_open or self._end_targets(trade)
+            if trade is not None and trade.is_open:
+                self._end(trade)  # which may close it
             if trade is None or not trade.is_open:
                 answer: dict[str, Any] = self._delete(trade_id)
                 return answer
@@ -131,8 +138,19 @@ class HandedOverPositions:
                 Trade.rollback()
                 self._keep(pair, None)
                 raise
-        self._warn_handed_over(pair, handed, ended)
+        self._warn_handed_over(pair, handed)
         return answer
+
+    def _end(self, trade: Trade) -> None:
+        try:
+            self._end_orders(trade)
+        except FreqtradeException as error:
+            Trade.rollback()
+            refused = (
+                f"Trade {trade.id} is not deleted, as an order of it may still fill: "
+                f"{message_of(error)}. Try again, or cancel the order at the exchange."
+            )
+            raise RPCException(refused.translate(NO_MARKDOWN)) from error
 
     def update(self, seen: AtExchange) -> None:
         """Processes a snapshot of the exchange. The bot's lock must be held."""
@@ -150,7 +168,7 @@ class HandedOverPositions:
         if held <= DUST:
             # A snapshot may be older than the position.
             if pair in self._closed:
-                self._end(pair, handed)
+                self._forget(pair, handed)
             self._closed.add(pair)
             return
         self._closed.discard(pair)
@@ -208,7 +226,7 @@ class HandedOverPositions:
             self._keep(pair, handed)
             amount -= sent["amount"]
 
-    def _end(self, pair: str, handed: HandedOver) -> None:
+    def _forget(self, pair: str, handed: HandedOver) -> None:
         """Forgets a closed position; its stop is then cancelled as one that no position needs."""
         self._keep(pair, None)
         self._closed.discard(pair)
@@ -242,17 +260,15 @@ class HandedOverPositions:
         else:
             self._handed[pair] = handed
 
-    def _warn_handed_over(self, pair: str, handed: HandedOver, ended: bool) -> None:
+    def _warn_handed_over(self, pair: str, handed: HandedOver) -> None:
         if handed.price is None:
             stop = "It has no stop"
         elif handed.stops:
             stop = f"Its stop at {handed.price:g} stays at the exchange and will not be moved"
         else:
             stop = f"A stop at {handed.price:g} will be placed, and not moved"
-        targets = "" if ended else "A target may still rest, and is cancelled at the next attempt. "
         warn(
             self._bot,
             f"{pair}: trade {handed.trade} was deleted, and its position is yours now. {stop}. "
-            f"{targets}"
             "The bot sells nothing of it, and refuses entries into this pair until it is closed.",
         )

@@ -82,7 +82,7 @@ class Desk:
             notify_status=lambda message, _kind: self.said.append(message),
         )
         self.positions = HandedOverPositions(
-            bot, self.memory, keep_stop=True, end_targets=lambda _: True
+            bot, self.memory, keep_stop=True, end_orders=lambda _: None
         )
 
     def look(self) -> None:
