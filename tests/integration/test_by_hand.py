@@ -392,7 +392,7 @@ def test_a_deleted_trade_hands_its_position_to_the_trader(state, side):
 
 
 def test_a_trade_is_not_deleted_while_an_exit_of_it_may_still_fill():
-    market = scripted_market(START, [(0, 50_000.0), (10, 50_000.0), (12, 50_600.0)])
+    market = scripted_market(START, [(0, 50_000.0), (4, 50_000.0), (5, 50_600.0)])
     with live_bench(GUARDED, market, START) as (bot, venue):
         hold(bot, venue)
         held, [stop], [trade] = venue.amount, live_stops(venue), bot.trades()
@@ -404,7 +404,7 @@ def test_a_trade_is_not_deleted_while_an_exit_of_it_may_still_fill():
         assert len(bot.trades()) == 1
         remove_fault(venue, fault)
         delete(trade.id)
-        bot.run(12 * 14, STEP)  # until the price has passed it
+        bot.run(12 * 6, STEP)  # until the price has passed it
         assert (venue.amount, live_stops(venue), bot.trades()) == (held, [stop], [])
 
 

@@ -244,11 +244,10 @@ def test_an_adopted_copy_obeys_what_else_was_found_at_its_start(bots):
         assert not files.ran.exists()
         assert bots.adopt("copy").exit_code == 0
         tempt(bot)
-        bot.run(12 * 3, STEP)
-        assert (bots.venue.amount, live_stops(bots.venue)) == (0, [])
+        bot.run_until(lambda: not bots.venue.amount, 2 * MINUTE, STEP)
         bot.bot.strategy.leave, bot.bot.strategy.crossing = False, True
-        bot.run(24, STEP)
-        assert bots.venue.amount == 0
+        bot.run(12, STEP)
+        assert (bots.venue.amount, live_stops(bots.venue)) == (0, [])
         assert [trade.pair for trade in bot.trades()] == [BTC]  # the waiting entry is gone
         [message] = [m["msg"] for m in bot.messages if "Go-live" in m.get("msg", "")]
         assert message.startswith("REDUCING: Go-live gate")
