@@ -19,13 +19,16 @@ from freqtrade.rpc import RPCException
 from sqlalchemy import text
 
 from perpkit.venue.engine import OrderStatus
+from perpkit.venue.faults.faults import FaultKind
 from tests.bench.acts import (
     MINUTE,
     STEP,
+    add_fault,
     asked,
     breaches,
     hold,
     live_stops,
+    remove_fault,
     take_stops_away,
     warnings,
 )
@@ -387,6 +390,44 @@ def test_a_deleted_trade_hands_its_position_to_the_trader(state, side):
         assert live_stops(venue) == []
         assert refusal(bot) is None
         assert len([m for m in warnings(bot)[earlier:] if "open trades" not in m]) == 2
+
+
+def test_a_trade_is_not_deleted_while_an_exit_of_it_may_still_fill():
+    market = scripted_market(START, [(0, 50_000.0), (4, 50_000.0), (5, 50_600.0)])
+    with live_bench(GUARDED, market, START) as (bot, venue):
+        hold(bot, venue)
+        held, [stop], [trade] = venue.amount, live_stops(venue), bot.trades()
+        delete = bot.bot.rpc._rpc._rpc_delete
+        bot.bot.rpc._rpc._rpc_force_exit(str(trade.id), "limit", price=50_500.0)
+        fault = add_fault(venue, FaultKind.RESET, "DELETE /fapi/v1/order")
+        with pytest.raises(RPCException, match="Trade 1 is not deleted, as an order of it may"):
+            delete(trade.id)
+        assert len(bot.trades()) == 1
+        remove_fault(venue, fault)
+        delete(trade.id)
+        bot.run(12 * 6, STEP)  # until the price has passed it
+        assert (venue.amount, live_stops(venue), bot.trades()) == (held, [stop], [])
+
+
+@SLOW
+def test_a_trade_is_not_deleted_while_an_addition_to_it_has_no_answer():
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        held, [trade] = venue.amount, bot.trades()
+        delete = bot.bot.rpc._rpc._rpc_delete
+        lost = add_fault(venue, FaultKind.RESPONSE_LOST, "POST /fapi/v1/order")
+        unseen = add_fault(venue, FaultKind.RESET, "GET /fapi/v1/order")
+        bot.bot.strategy.adjust_trade_position = lambda **_: 300.0
+        bot.run_until(lambda: venue.amount > held, 2 * MINUTE, STEP)
+        bot.bot.strategy.adjust_trade_position = lambda **_: None
+        with pytest.raises(RPCException, match=r"the outcome of order .* is not known"):
+            delete(trade.id)
+        remove_fault(venue, lost)
+        remove_fault(venue, unseen)
+        delete(trade.id)
+        bot.run(36, STEP)
+        assert bot.trades() == []
+        assert sum(stop.quantity for stop in live_stops(venue)) == venue.amount > held
 
 
 @contextmanager

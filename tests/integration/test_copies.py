@@ -34,6 +34,7 @@ from perpkit.venue.market.instruments import Instrument
 from tests.bench.acts import STEP, live_stops, warnings
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue
+from tests.bench.machine import machine  # noqa: F401
 from tests.bench.planted import KEY, SECRET
 from tests.bench.scripted_market import scripted_market
 from tests.cases import SLOW
@@ -227,6 +228,33 @@ def test_a_copied_folder_looks_on_until_it_is_adopted(bots, state):
         bot.run(12 * 3, STEP)
         assert (bots.venue.amount == 0) is (state != "stopped")
         assert bool(live_stops(bots.venue)) is (state == "stopped")
+
+
+@pytest.mark.usefixtures("machine")
+def test_an_adopted_copy_obeys_what_else_was_found_at_its_start(bots):
+    """It has no verdict on this machine; its runs and results are followed from then on."""
+    now = bots.original()
+    bots.copy()
+    files = places(bots.db_url("copy"), bots.folder("copy"))
+    for noted in (files.runs, files.ran):
+        noted.unlink()
+    with bots.start("copy", now, gated=True) as bot:
+        bot.run(2, STEP)
+        assert not files.runs.exists()
+        assert not files.ran.exists()
+        assert bots.adopt("copy").exit_code == 0
+        tempt(bot)
+        bot.run_until(lambda: not bots.venue.amount, 2 * MINUTE, STEP)
+        bot.bot.strategy.leave, bot.bot.strategy.crossing = False, True
+        bot.run(12, STEP)
+        assert (bots.venue.amount, live_stops(bots.venue)) == (0, [])
+        assert [trade.pair for trade in bot.trades()] == [BTC]  # the waiting entry is gone
+        [message] = [m["msg"] for m in bot.messages if "Go-live" in m.get("msg", "")]
+        assert message.startswith("REDUCING: Go-live gate")
+        assert files.runs.exists()
+        assert files.ran.exists()
+        monitored = [m["msg"] for m in bot.messages if "Performance monitor" in m.get("msg", "")]
+        assert len(monitored) == 1
 
 
 def test_a_copy_with_nothing_open_does_not_start(bots):

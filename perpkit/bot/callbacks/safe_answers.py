@@ -170,6 +170,11 @@ def _is_number_or_none(answer: Any) -> bool:
     return answer is None or isfinite(answer)
 
 
+def _is_stake_or_none(answer: Any) -> bool:
+    """Whether it is a number, alone or with a tag, or None."""
+    return _is_number_or_none(answer[0] if isinstance(answer, tuple) else answer)
+
+
 def _is_price_or_none(answer: Any) -> bool:
     return answer is None or (isfinite(answer) and answer >= 0)
 
@@ -223,7 +228,9 @@ SAFE_ANSWERS: dict[str, SafeAnswer] = {
     "check_entry_timeout": SafeAnswer("The entry is cancelled; fills are kept.", last=True),
     "check_exit_timeout": SafeAnswer("The exit order stays open.", last=False),
     "adjust_trade_position": SafeAnswer(
-        "The position is neither increased nor reduced.", despite_doubt=_adjusted
+        "The position is neither increased nor reduced.",
+        valid=_is_stake_or_none,
+        despite_doubt=_adjusted,
     ),
     "_adjust_trade_position_internal": SafeAnswer(
         "The position is neither increased nor reduced.", (None, "")

@@ -210,12 +210,10 @@ class RiskLayer:
         obstacles = self.running.obstacles
         if obstacles is None:
             return
-        for name, reason in obstacles.reasons.items():
-            if not holds_something(self._strategy):
-                raise ConfigurationError(reason)
-            # A passive bot says so itself, and the guard says what it follows.
-            if obstacles.passive is None and name not in obstacles.followed:
-                self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
+        if obstacles.reasons and not holds_something(self._strategy):
+            raise ConfigurationError(next(iter(obstacles.reasons.values())))
+        for name, reason in obstacles.restricting.items():
+            self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
 
     def _look_at_options(self) -> None:
         """:raises ConfigurationError: for options that are refused, unless something is open"""

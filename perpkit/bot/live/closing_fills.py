@@ -55,17 +55,17 @@ class ClosingFills:
         updated: bool = self._update(trade, order_id, found, **how)
         return updated
 
-    def end(self, trade: Trade, entry: Order) -> None:
-        """Cancels an open entry, and books what it has filled.
+    def end(self, trade: Trade, order: Order) -> None:
+        """Cancels an open order, and books what it has filled.
 
         :raises ExchangeError: it may still be there
         """
-        number, pair = entry.order_id, trade.pair
-        found = self._bot.exchange.cancel_order_with_result(number, pair, entry.safe_amount)
+        number, pair = order.order_id, trade.pair
+        found = self._bot.exchange.cancel_order_with_result(number, pair, order.safe_amount)
         if found["status"] == "open":
-            raise TemporaryError(f"entry {number} of {pair} has not been cancelled")
+            raise TemporaryError(f"order {number} of {pair} has not been cancelled")
         logger.warning(
-            f"{pair}: entry {number} is ended as its trade is reduced or closed; "
+            f"{pair}: order {number} is ended as its trade is reduced, closed or deleted; "
             f"{found.get('filled') or 0.0:g} of it have filled."
         )
         # A message about an entry would also cancel the stop.

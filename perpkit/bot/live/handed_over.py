@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from dataclasses import replace as replaced
+from math import inf
 from typing import Any, Protocol
 
-from freqtrade.exceptions import RetryableOrderError
+from freqtrade.exceptions import FreqtradeException, RetryableOrderError
 from freqtrade.persistence import Trade
+from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.at_exchange import AtExchange
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import utc
-from perpkit.bot.running_bot import warn
+from perpkit.bot.running_bot import message_of, warn
+from perpkit.bot.watching.watch import NO_MARKDOWN
 from perpkit.record.journal import HANDED_OVER
 
 logger = logging.getLogger(__name__)
 
 KIND = HANDED_OVER
+# Statuses of stops that get no successor; one that has expired or is forgotten gets one.
+_OVER = {"canceled": "was cancelled", "closed": "has triggered"}
 
 
 class Memory(Protocol):
@@ -43,9 +48,10 @@ class HandedOver:
     """The position of a deleted trade.
 
     :param opened: opening time of the trade
-    :param amount: of the trade, in base currency; 0 if its entry had not ended
-    :param price: of its stop; None if it should have none
-    :param stop: the exchange's id of the stop, once it is known
+    :param amount: for which it should have stops, in base currency; 0 if its entry had not ended
+    :param price: of its stops; None if it should have none
+    :param stops: amounts of its stops by the exchange's id, once they are known; several where the
+        amount is larger than one market order
     """
 
     trade: int
@@ -54,7 +60,15 @@ class HandedOver:
     amount: float
     price: float | None
     leverage: float
-    stop: str | None
+    stops: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_memory(cls, value: dict[str, Any]) -> HandedOver:
+        """Reads what `asdict` has written, also by a version that knew one stop only."""
+        given = dict(value)
+        if (stop := given.pop("stop", None)) is not None:
+            given["stops"] = {stop: given["amount"] or inf}
+        return cls(**given)
 
     @property
     def exit_side(self) -> str:
@@ -65,7 +79,8 @@ class HandedOverPositions:
     """Manages the stops of such positions; made once for a running live bot.
 
     :param keep_stop: whether a position keeps its stop
-    :param end_targets: cancels and books the targets of a trade; returns whether it could
+    :param end_orders: cancels and books all orders of a trade but its stops; raises Freqtrade's
+        errors if one may still fill
     """
 
     def __init__(
@@ -74,16 +89,16 @@ class HandedOverPositions:
         memory: Memory,
         *,
         keep_stop: bool,
-        end_targets: Callable[[Trade], bool],
+        end_orders: Callable[[Trade], None],
     ) -> None:
         self._bot = bot
         self._exchange = bot.exchange
         self._memory = memory
         self._keep_stop = keep_stop
-        self._end_targets = end_targets
-        self._handed = {pair: HandedOver(**value) for pair, value in memory.kept(KIND).items()}
+        self._end_orders = end_orders
+        known = memory.kept(KIND).items()
+        self._handed = {pair: HandedOver.of_memory(value) for pair, value in known}
         self._closed: set[str] = set()  # as seen in the last snapshot
-        self._reported: set[str] = set()
         self.trying = Trying()
         self._delete = replace(bot, "rpc._rpc_delete", self.delete)
 
@@ -100,11 +115,15 @@ class HandedOverPositions:
         return f"its position was handed over when trade {self._handed[pair].trade} was deleted"
 
     def delete(self, trade_id: int) -> dict[str, Any]:
-        """Replaces Freqtrade's method, which would cancel the stop."""
+        """Replaces Freqtrade's method, which would cancel the stop, and forget other orders.
+
+        :raises RPCException: there is no such trade, or an order of it may still fill
+        """
         bot = self._bot
         with bot._exit_lock:
             trade = Trade.get_trades([Trade.id == trade_id]).first()
-            ended = trade is None or not trade.is_open or self._end_targets(trade)
+            if trade is not None and trade.is_open:
+                self._end(trade)  # which may close it
             if trade is None or not trade.is_open:
                 answer: dict[str, Any] = self._delete(trade_id)
                 return answer
@@ -119,8 +138,19 @@ class HandedOverPositions:
                 Trade.rollback()
                 self._keep(pair, None)
                 raise
-        self._warn_handed_over(pair, handed, ended)
+        self._warn_handed_over(pair, handed)
         return answer
+
+    def _end(self, trade: Trade) -> None:
+        try:
+            self._end_orders(trade)
+        except FreqtradeException as error:
+            Trade.rollback()
+            refused = (
+                f"Trade {trade.id} is not deleted, as an order of it may still fill: "
+                f"{message_of(error)}. Try again, or cancel the order at the exchange."
+            )
+            raise RPCException(refused.translate(NO_MARKDOWN)) from error
 
     def update(self, seen: AtExchange) -> None:
         """Processes a snapshot of the exchange. The bot's lock must be held."""
@@ -134,53 +164,72 @@ class HandedOverPositions:
             return
         held = seen.of(pair).of(handed.is_short)
         stops = [s for s in seen.stops if (s.pair, s.side) == (pair, handed.exit_side)]
-        own = [stop for stop in stops if stop.whose.may_be_cancelled]
+        own = {stop.id: stop.amount for stop in stops if stop.whose.may_be_cancelled}
         if held <= DUST:
             # A snapshot may be older than the position.
             if pair in self._closed:
-                self._end(pair, handed)
+                self._forget(pair, handed)
             self._closed.add(pair)
             return
         self._closed.discard(pair)
         if handed.price is None:
             return
-        if own:
-            if handed.stop != own[-1].id:
-                self._keep(pair, replaced(handed, stop=own[-1].id))
-        elif handed.stop is None or not self._was_cancelled(pair, handed.stop):
-            self._place(pair, handed, min(handed.amount or held, held))
-        elif pair not in self._reported:
-            self._reported.add(pair)
-            warn(
-                self._bot,
-                f"{pair}: the stop of the handed-over position was cancelled, and {held:g} of "
-                "the position are still open. They are yours: no new stop is placed.",
-            )
+        gone = {stop: self._status(pair, stop) for stop in handed.stops if stop not in own}
+        # A snapshot may lack one that was placed a moment ago.
+        own |= {stop: handed.stops[stop] for stop, status in gone.items() if status == "open"}
+        handed = self._without_ended(pair, handed, gone, held)
+        if handed.stops != own:
+            handed = replaced(handed, stops=own)
+            self._keep(pair, handed)
+        if handed.price is not None:
+            self._place(pair, handed, min(handed.amount or held, held) - sum(own.values()))
 
-    def _was_cancelled(self, pair: str, stop: str) -> bool:
-        """Whether the trader has cancelled the stop, as opposed to the exchange expiring it."""
+    def _status(self, pair: str, stop: str) -> str:
+        """Returns what has become of a stop that is not open: the trader may have cancelled it."""
         try:
             found = self._exchange.fetch_order(stop, pair, {"stop": True}, count=0)
         except RetryableOrderError:
-            return False
-        return bool(found["status"] != "expired")
+            return "forgotten"
+        return str(found["status"])
+
+    def _without_ended(
+        self, pair: str, handed: HandedOver, gone: dict[str, str], held: float
+    ) -> HandedOver:
+        """Leaves out what gets no stop again: the trader has cancelled it, or it has triggered."""
+        over = {stop: status for stop, status in gone.items() if status in _OVER}
+        if not over:
+            return handed
+        left = (handed.amount or held) - sum(handed.stops[stop] for stop in over)
+        what = " and ".join(sorted({_OVER[status] for status in over.values()}))
+        covered = f"{min(left, held):g}" if left > DUST else "none"
+        warn(
+            self._bot,
+            f"{pair}: a stop of the handed-over position {what}, and {held:g} of the position are "
+            f"still open, {covered} of it with a stop. They are yours: no new stop is placed.",
+        )
+        if left > DUST:
+            return replaced(handed, amount=left)
+        return replaced(handed, price=None)
 
     def _place(self, pair: str, handed: HandedOver, amount: float) -> None:
-        sent = self._exchange.create_stoploss(
-            pair=pair,
-            amount=amount,
-            stop_price=handed.price,
-            order_types=self._bot.strategy.order_types,
-            side=handed.exit_side,
-            leverage=handed.leverage,
-        )
-        self._keep(pair, replaced(handed, stop=str(sent["id"])))
+        """Places stops for an amount, each as large as the exchange takes it."""
+        while (amount := round(amount, 12)) > DUST:  # a part must not lose a step to dust
+            sent = self._exchange.create_stoploss(
+                pair=pair,
+                amount=amount,
+                stop_price=handed.price,
+                order_types=self._bot.strategy.order_types,
+                side=handed.exit_side,
+                leverage=handed.leverage,
+            )
+            handed = replaced(handed, stops={**handed.stops, str(sent["id"]): sent["amount"]})
+            self._keep(pair, handed)
+            amount -= sent["amount"]
 
-    def _end(self, pair: str, handed: HandedOver) -> None:
+    def _forget(self, pair: str, handed: HandedOver) -> None:
         """Forgets a closed position; its stop is then cancelled as one that no position needs."""
         self._keep(pair, None)
         self._closed.discard(pair)
-        self._reported.discard(pair)
         warn(
             self._bot,
             f"{pair}: the position of the deleted trade {handed.trade} is closed, and its stop is "
@@ -197,7 +246,7 @@ class HandedOverPositions:
             amount=trade.amount,
             price=(price or trade.stoploss_or_liquidation) if self._keep_stop else None,
             leverage=trade.leverage,
-            stop=stops[-1].order_id if stops and self._keep_stop else None,
+            stops={stop.order_id: stop.safe_amount for stop in stops} if self._keep_stop else {},
         )
 
     def _has_its_trade(self, pair: str, handed: HandedOver) -> bool:
@@ -211,17 +260,15 @@ class HandedOverPositions:
         else:
             self._handed[pair] = handed
 
-    def _warn_handed_over(self, pair: str, handed: HandedOver, ended: bool) -> None:
+    def _warn_handed_over(self, pair: str, handed: HandedOver) -> None:
         if handed.price is None:
             stop = "It has no stop"
-        elif handed.stop is not None:
+        elif handed.stops:
             stop = f"Its stop at {handed.price:g} stays at the exchange and will not be moved"
         else:
             stop = f"A stop at {handed.price:g} will be placed, and not moved"
-        targets = "" if ended else "A target may still rest, and is cancelled at the next attempt. "
         warn(
             self._bot,
             f"{pair}: trade {handed.trade} was deleted, and its position is yours now. {stop}. "
-            f"{targets}"
             "The bot sells nothing of it, and refuses entries into this pair until it is closed.",
         )

@@ -42,6 +42,7 @@ class Obstacles:
         self._take_charge = take_charge
         self._passive: Passive | None = None
         self.opened: Opened | None = None  # the journal, None if the bot keeps none
+        self._passive_by = ""  # the obstacle that makes it passive
         # Reason and remedy by the name of the obstacle.
         self.reasons: dict[str, str] = {}
         # Names of those that the guard follows: they keep a flat bot from starting, no more.
@@ -54,7 +55,16 @@ class Obstacles:
         if (reason := other_mode(config)) is not None:
             self.reasons["Trade database"] = reason
             if config["dry_run"]:
-                self._be_passive(reason)
+                self._be_passive("Trade database", reason)
+
+    @property
+    def restricting(self) -> dict[str, str]:
+        """The reasons that leave a bot with something open REDUCING, by name.
+
+        A passive bot may be adopted while it runs: then its own reason is over, the others are not.
+        """
+        without = {self._passive_by, *self.followed}
+        return {name: reason for name, reason in self.reasons.items() if name not in without}
 
     @property
     def passive(self) -> str | None:
@@ -75,7 +85,7 @@ class Obstacles:
         try:
             return hold(self._config)
         except RunRefusedError as error:
-            self._be_passive(str(error))  # it must not cancel orders when it ends
+            self._be_passive("Files", str(error))  # it must not cancel orders when it ends
             raise
 
     def _check_journal(self) -> None:
@@ -84,7 +94,7 @@ class Obstacles:
             return
         self.reasons["Journal"] = opened.reason
         if opened.finding.state.others_may_know_more:
-            self._be_passive(opened.reason, self._is_over)
+            self._be_passive("Journal", opened.reason, self._is_over)
 
     def _check_targets(self) -> None:
         """Finds targets that no guard would book or cancel."""
@@ -102,6 +112,7 @@ class Obstacles:
         self.opened = opened
         return True
 
-    def _be_passive(self, reason: str, over: Callable[[], bool] = lambda: False) -> None:
+    def _be_passive(self, name: str, reason: str, over: Callable[[], bool] = lambda: False) -> None:
         if self._passive is None:
+            self._passive_by = name
             self._passive = Passive(self._bot, reason, over, lambda: self._take_charge(self.opened))

@@ -64,7 +64,7 @@ REPLACED: dict[str, Lock] = {
     "api.request": Lock.NONE,
     "wallets.update": Lock.NONE,
     "rpc._rpc_force_entry": Lock.NONE,
-    "rpc._rpc_force_exit": Lock.NONE,
+    "rpc._rpc_force_exit": Lock.OWN,
     "rpc._rpc_cancel_open_order": Lock.NONE,
     "rpc._rpc_reload_trade_from_exchange": Lock.NONE,
     "rpc._rpc_delete": Lock.OWN,

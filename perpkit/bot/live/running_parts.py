@@ -25,6 +25,7 @@ from perpkit.bot.live.ended_entries import note_ended_entries
 from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.fleet_member import NAME as FLEET
 from perpkit.bot.live.fleet_member import FleetMember
+from perpkit.bot.live.forced_exits import ForcedExits
 from perpkit.bot.live.golive_gate import NAME as GOLIVE
 from perpkit.bot.live.golive_gate import OFF, GoLiveGate, note_what_trades
 from perpkit.bot.live.last_look import LastLook
@@ -102,6 +103,7 @@ class RunningParts(NoParts):
         self._crash_loop: CrashLoop | None = None
         self._performance: PerformanceWatch | None = None
         self._needs_verdict = False
+        self._watch: Watch | None = None
         self._settings = settings
         self._refresh: PositioningRefresh | None = None
         self._bot: Any = None
@@ -167,6 +169,7 @@ class RunningParts(NoParts):
             self._delistings = Delistings(bot, states, settings.guard)
 
         def take_charge(opened: Opened | None) -> None:
+            note_what_trades(config, bot.strategy)
             latch.take_charge(bot)
             if opened is not None:
                 limit = partial.max_unprotected_seconds
@@ -177,10 +180,15 @@ class RunningParts(NoParts):
                 self._guard = StopGuard(dp, entries, states, limit, settings.guard, journal, wanted)
                 self._last_look = LastLook(bot.exchange)
                 self._booking = Booking(dp)
+            ForcedExits(bot)
             # Last, so that it cancels open orders before an exit is measured and split.
             leave_at_market(bot)
 
-        self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
+        def resume(opened: Opened | None) -> None:
+            take_charge(opened)
+            self._follow_active(datetime.now(UTC))
+
+        self.obstacles = Obstacles(bot, config, self.guarded, resume)
         if wrong is not None:
             self.obstacles.reasons[CREDITS_MODE] = str(wrong)
             if self.guarded and ignored(config) is None:  # the guard compares with the account
@@ -196,7 +204,6 @@ class RunningParts(NoParts):
         self.parts_off = (*((OFF,) if gate.off else ()), *((NO_TARGETS,) if unbooked else ()))
         self._needs_verdict = gate.asked and not gate.off
         if self.obstacles.passive is None:
-            note_what_trades(config, bot.strategy)
             take_charge(self.obstacles.opened)
         around(bot, "bot.process_stopped", self._stopped_cycle)
         SameRates(bot)  # it protects nothing, and comes after what does
@@ -240,13 +247,20 @@ class RunningParts(NoParts):
             return
         if self._state is not None:
             self._state.account.highest_profit = watch.highest_profit
+        self._watch = watch
         self._latch.follow(watch)
         self._fleet.follow(watch)
         if self.obstacles is not None and self.obstacles.passive is None:
-            self._latch.step(now)
-            self._crash_loop = CrashLoop(self._bot, watch, now)
-            if self._settings.use.performance:
-                self._performance = self._monitor(watch, now)
+            self._follow_active(now)
+
+    def _follow_active(self, now: datetime) -> None:
+        """Starts what restricts only a bot that acts: at its start, or when it is adopted."""
+        if self._latch is None or self._watch is None:  # the layer has not started: no entries
+            return
+        self._latch.step(now)
+        self._crash_loop = CrashLoop(self._bot, self._watch, now)
+        if self._settings.use.performance:
+            self._performance = self._monitor(self._watch, now)
 
     def _monitor(self, watch: Watch, now: datetime) -> PerformanceWatch:
         bot = self._bot

@@ -30,6 +30,7 @@ from perpkit.bot.live.fresh_markets import FreshMarkets
 from perpkit.bot.live.handed_over import HandedOverPositions
 from perpkit.bot.live.held import CcxtPosition
 from perpkit.bot.live.intents import Intents
+from perpkit.bot.live.last_orders import LastOrders
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.open_entries import OpenEntries
 from perpkit.bot.live.order_purposes import OrderPurposes
@@ -118,6 +119,7 @@ class StopGuard:
             self._trying,
         )
         closing = ClosingFills(self._bot, self._trying)
+        self._last_orders = LastOrders(self._intents, self._settlement, self._targets, closing)
         self._fills = Fills(self._bot, self._stops, closing, self._trying)
         self._outlived = OutlivedOrders(self._bot, self._stop_orders, closing, self._trying)
         self._compared_at: datetime | None = None
@@ -178,7 +180,7 @@ class StopGuard:
             bot,
             self._intents,
             keep_stop=keep_stop,
-            end_targets=lambda trade: not self._targets.withdraw(trade),
+            end_orders=lambda trade: self._last_orders.end(trade),
         )
         settlement = self._settlement
         return Reconciliation(bot, sent, settlement, self._absent, handed_over, closed, targets)

@@ -120,7 +120,8 @@ class _Asking:
         self._next_at = now + _AGAIN_SECONDS
 
     def _ask(self, rest: BotRest, trades: list[StoredTrade]) -> None:
-        # A request to close all ends at the first failure; later ones close each trade by itself.
+        # A request to close all ends at the first failure where the bot is without Perpkit's parts;
+        # later ones close each trade by itself.
         wanted: list[int | str] = [trade.id for trade in trades] if self._tried else ["all"]
         self._tried = True
         for trade in wanted:

@@ -229,12 +229,27 @@ def test_freqtrade_still_sees_what_a_stop_wants_to_know(default_futures_config):
         ("custom_stoploss", "0.1"),
         ("custom_exit_price", nan),
         ("adjust_order_price", inf),
+        ("adjust_trade_position", nan),
+        ("adjust_trade_position", inf),
+        ("adjust_trade_position", -inf),
+        ("adjust_trade_position", "30"),
+        ("adjust_trade_position", ()),
+        ("adjust_trade_position", (inf, "slice")),
+        ("adjust_trade_position", ("30", "slice")),
+        ("adjust_trade_position", [30.0, "slice"]),
     ],
 )
 def test_what_is_no_answer_is_an_error(make, name, answer):
     strategy = make(**{name: answers(answer)})
     assert getattr(strategy, name)(**given(name)) == TABLE[name][1]
     assert strategy.failures.by_callback[name].count == 1
+
+
+@pytest.mark.parametrize("answer", [None, (None, ""), (30.0,), (-30.0, "scale_out"), 30, 0.0])
+def test_an_adjustment_is_a_number_alone_or_with_a_tag_or_none(make, answer):
+    strategy = make(adjust_trade_position=answers(answer))
+    assert strategy.adjust_trade_position(**given("adjust_trade_position")) == answer
+    assert not strategy.failures.by_callback
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

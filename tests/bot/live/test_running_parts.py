@@ -11,6 +11,7 @@ import pytest
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Binance, Bitget, Bybit, Gate, Hyperliquid, Okx
 
+from perpkit.bot.live.forced_exits import ForcedExits
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.trades import TradeStates
@@ -76,3 +77,10 @@ def test_on_binance_they_are_there(trade_database, dry_run):
     assert replaced == (CYCLES if dry_run else everything)
     assert parts.guarded is not dry_run
     assert parts.unknown_exchange is None
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(("kind", "client"), [(Bybit, ccxt.bybit), (Binance, ccxt.binance)])
+def test_each_bot_exits_all_trades_one_by_one(trade_database, kind, client, dry_run):
+    parts, _ = running(kind, client(), dry_run)
+    assert isinstance(parts._bot.rpc._rpc._rpc_force_exit.__self__, ForcedExits)
