@@ -19,7 +19,7 @@ from freqtrade.rpc import RPCException
 from sqlalchemy import text
 
 from perpkit.venue.engine import OrderStatus
-from tests.bench.acts import MINUTE, STEP, asked, breaches, hold, live_stops, warnings
+from tests.bench.acts import MINUTE, STEP, asked, breaches, hold, live_stops, wait_in_book, warnings
 from tests.bench.by_hand import cancel_stops, rest_by_hand, stop_by_hand, trade_by_hand
 from tests.bench.in_process import bench
 from tests.bench.live import LIVE, SameVenue, differences, live_bench
@@ -100,6 +100,7 @@ def lean(rows):
         ("closed", State.PAUSED, "short"),
         ("reversed", State.RUNNING, "long"),
         ("reversed", State.STOPPED, "short"),
+        (State.RUNNING, "-0.002"),
     }
     return [row if row in chosen else pytest.param(*row, marks=SLOW) for row in rows]
 
@@ -198,6 +199,23 @@ def test_a_position_that_is_opened_by_hand_is_left_alone(state):
         assert (venue.amount, bot.trades()) == (Decimal("0.002"), [])
         [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
         assert "Entries into this pair are refused until it is closed" in message
+
+
+@pytest.mark.parametrize(
+    ("state", "amount"),
+    lean(product(STATES, ["-0.002", "0.002"])),
+)
+def test_an_entry_that_waits_ends_where_a_position_is_opened_by_hand(state, amount):
+    """Its fills would be netted with the trader's position."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        bot.bot.state = state
+        trade_by_hand(venue, Decimal(amount))
+        bot.run(13, STEP)
+        assert not order.is_open
+        assert (venue.amount, bot.trades()) == (Decimal(amount), [])
+        [message] = [m for m in warnings(bot) if "open trades" not in m]
+        assert f"holds {float(amount):g} that" in message
 
 
 # Orders that rest, and orders that close

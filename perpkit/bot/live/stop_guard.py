@@ -139,7 +139,7 @@ class StopGuard:
 
     def withdrawal(self, pair: str) -> str | None:
         """Returns why an open entry in this pair must end, or None."""
-        return self._settings.difference(pair)
+        return self._settings.difference(pair) or self._reconciliation.withdrawal(pair)
 
     @property
     def refused(self) -> dict[str, str] | None:
