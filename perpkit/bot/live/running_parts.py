@@ -178,7 +178,7 @@ class RunningParts(NoParts):
                 self._last_look = LastLook(bot.exchange)
                 self._booking = Booking(dp)
             # Last, so that it cancels open orders before an exit is measured and split.
-            leave_at_market(bot)
+            leave_at_market(bot, *((self._guard.is_foreign,) if self._guard else ()))
 
         self.obstacles = Obstacles(bot, config, self.guarded, take_charge)
         if wrong is not None:
