@@ -14,8 +14,10 @@ from perpkit.bot.refusals import RefusalKind
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import fill_share, live_stops, wait_in_book
+from tests.bench.by_hand import trade_by_hand
 from tests.bench.live import live_bench
 from tests.bench.scripted_market import scripted_market
+from tests.cases import SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -106,6 +108,23 @@ def test_a_forced_addition_is_asked_about(running, what):
     assert (newest.kind, newest.pair, newest.count) == (KINDS[what], PAIR, 1)
     bot.run(2, STEP)
     assert venue.amount == before
+
+
+@pytest.mark.parametrize("part", [2, pytest.param(1, marks=SLOW)], ids=["reversed", "closed"])
+def test_nothing_is_added_to_a_position_that_was_just_left_by_hand(running, part):
+    """The last comparison is seconds old, and the next one most of a minute away."""
+    bot, venue = running
+    bot.run(1, STEP)
+    theirs = venue.amount * (1 - part)
+    trade_by_hand(venue, -venue.amount * part)
+    with pytest.raises(RPCException):
+        force_entry(bot, 300)
+    assert venue.amount == theirs
+    assert "and trade 1 has" in bot.bot.strategy.refusals.newest[0].reason
+    bot.run(15, STEP)
+    [trade] = bot.trades()
+    assert (trade.is_open, trade.exit_reason) == (False, "sold_on_exchange")
+    assert venue.amount == theirs
 
 
 def test_a_strategys_own_addition_is_asked_about(running):

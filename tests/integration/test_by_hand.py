@@ -14,8 +14,9 @@ from unittest import mock
 
 import pytest
 from freqtrade.enums import State
+from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
-from freqtrade.rpc import RPCException
+from freqtrade.rpc import RPC, RPCException
 from sqlalchemy import text
 
 from perpkit.venue.engine import OrderStatus
@@ -30,6 +31,7 @@ from tests.bench.acts import (
     live_stops,
     remove_fault,
     take_stops_away,
+    wait_in_book,
     warnings,
 )
 from tests.bench.by_hand import cancel_stops, rest_by_hand, stop_by_hand, trade_by_hand
@@ -112,6 +114,7 @@ def lean(rows):
         ("closed", State.PAUSED, "short"),
         ("reversed", State.RUNNING, "long"),
         ("reversed", State.STOPPED, "short"),
+        (State.RUNNING, "-0.002"),
     }
     return [row if row in chosen else pytest.param(*row, marks=SLOW) for row in rows]
 
@@ -171,6 +174,64 @@ def test_a_bot_that_leaves_right_after_a_reversal_sends_next_to_nothing(side):
         assert HOLDS in refusal(bot)
 
 
+# Exits beside a position of the trader
+
+
+@contextmanager
+def doubled(side: str):
+    """A bot whose position was doubled by hand, and what was added."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue, side)
+        theirs = venue.amount
+        trade_by_hand(venue, theirs)
+        bot.run(13, STEP)
+        assert HOLDS in refusal(bot)
+        yield bot, venue, theirs
+
+
+def check_sold_its_own(bot, venue, theirs) -> None:
+    [trade] = bot.trades()
+    assert not trade.is_open
+    assert venue.amount == theirs
+    assert live_stops(venue) == []
+    assert len([order for order in trade.orders if order.safe_filled]) == 2
+
+
+@pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
+def test_an_exit_that_arrives_late_sells_the_bots_part_only(side):
+    """A second one, reduce-only like the first, would sell the trader's. After an outage Freqtrade
+    waits for half a minute, its user does not."""
+    with doubled(side) as (bot, venue, theirs):
+        add_fault(venue, FaultKind.RESPONSE_LOST, "POST /fapi/v1/order", times=1)
+        late = {"since": venue.exchange.market.now(), "parameters": {"ms": 12_000}}
+        add_fault(venue, FaultKind.LATE_ORDERS, **late, times=1)
+        rpc = RPC(bot.bot)
+        with pytest.raises(TemporaryError):
+            rpc._rpc_force_exit("1")
+        bot.run(1, STEP)
+        with pytest.raises(RPCException, match="had no answer and may still be carried out"):
+            rpc._rpc_force_exit("1")
+        bot.run(5, STEP)
+        check_sold_its_own(bot, venue, theirs)
+
+
+@pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
+def test_an_exit_that_rests_does_not_stay_beside_the_stop(side):
+    """Both would fill, one after the other, while the bot is down."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue, side)
+        strategy, theirs = bot.bot.strategy, venue.amount
+        away = 1.01 if side == "long" else 0.99
+        with mock.patch.object(strategy, "custom_exit_price", return_value=50_000.0 * away):
+            strategy.leave = True
+            bot.run(2, STEP)
+            strategy.leave = False
+            assert any(order.is_open for order in venue.account.orders.values())
+            trade_by_hand(venue, theirs)
+            bot.run(15, STEP)
+        check_sold_its_own(bot, venue, theirs)
+
+
 # Opened, before there is a trade
 
 
@@ -210,6 +271,23 @@ def test_a_position_that_is_opened_by_hand_is_left_alone(state):
         assert (venue.amount, bot.trades()) == (Decimal("0.002"), [])
         [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
         assert "Entries into this pair are refused until it is closed" in message
+
+
+@pytest.mark.parametrize(
+    ("state", "amount"),
+    lean(product(STATES, ["-0.002", "0.002"])),
+)
+def test_an_entry_that_waits_ends_where_a_position_is_opened_by_hand(state, amount):
+    """Its fills would be netted with the trader's position."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order = wait_in_book(bot, venue)
+        bot.bot.state = state
+        trade_by_hand(venue, Decimal(amount))
+        bot.run(13, STEP)
+        assert not order.is_open
+        assert (venue.amount, bot.trades()) == (Decimal(amount), [])
+        [message] = [m for m in warnings(bot) if "open trades" not in m]
+        assert f"holds {float(amount):g} that" in message
 
 
 # Orders that rest, and orders that close

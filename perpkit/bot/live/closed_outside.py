@@ -18,7 +18,7 @@ from freqtrade.enums import ExitType
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 
-from perpkit.bot.live.funding_charged import charged_since, sum_between
+from perpkit.bot.live.funding_charged import LISTED, charged_since, sum_between
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.stored_orders import stored_order
 from perpkit.bot.running_bot import message_of, warn
@@ -195,11 +195,10 @@ class ClosedOutside:
 
     def _closings(self, trade: Trade, children: Container[str]) -> Sequence[CcxtOrder]:
         """Returns orders that reduced the position since its entry, without those of own stops."""
+        since = max(trade.open_date_utc - _PLACED_BEFORE, datetime.now(UTC) - LISTED)
         return [
             order
-            for order in self._exchange.fetch_orders(
-                trade.pair, trade.open_date_utc - _PLACED_BEFORE
-            )
+            for order in self._exchange.fetch_orders(trade.pair, since)
             if order["side"] == trade.exit_side
             and order.get("filled")
             and str(order["id"]) not in children

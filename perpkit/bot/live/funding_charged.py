@@ -8,7 +8,7 @@ from typing import Any
 
 from freqtrade.persistence import Order
 
-# The exchange lists incomes of the last three months only.
+# The exchange lists what is younger than 90 days; it refuses to list orders from a time before.
 LISTED = timedelta(days=89)
 _INCOMES = 1000  # the exchange's limit per request
 

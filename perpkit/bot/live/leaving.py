@@ -55,15 +55,19 @@ def in_front(reason: str | None, exits: list[ExitCheckTuple] | None) -> list[Exi
     return [ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=reason), *exits]
 
 
-def leave_at_market(bot: Any) -> None:
-    """Makes a running bot send urgent exits as market orders. Called once."""
+def leave_at_market(bot: Any, is_foreign: Callable[[LocalTrade], bool] = lambda _: False) -> None:
+    """Makes a running bot send urgent exits as market orders. Called once.
+
+    :param is_foreign: whether the exchange holds more than a trade on its side of the pair; then
+        every exit is one, because a limit that rests beside the stop could sell that as well
+    """
     execute: Callable[..., bool] = bot.execute_trade_exit
 
     @wraps(execute)
     def execute_trade_exit(
         trade: LocalTrade, limit: float, exit_check: ExitCheckTuple, **kwargs: Any
     ) -> bool:
-        if exit_check.exit_reason not in URGENT:
+        if exit_check.exit_reason not in URGENT and not is_foreign(trade):
             return execute(trade, limit, exit_check, **kwargs)
         # Freqtrade would keep an order at the same price, even if its type differs.
         if any(order.order_type != "market" for order in trade.open_orders):

@@ -106,6 +106,11 @@ class Reconciliation:
         resting = [order.id for order in self._resting.values() if order.pair == pair]
         return f"unknown order {resting[0]} of this bot is open in the book" if resting else None
 
+    def withdrawal(self, pair: str) -> str | None:
+        """Returns why an open entry in this pair must end, or None: a comparison has shown what
+        refuses the pair. Its fills would be netted with what the trader holds."""
+        return None if self._differ is None else self.refusal(pair)
+
     @property
     def refused(self) -> dict[str, str] | None:
         """Reasons by pair without entries; None before the first comparison."""

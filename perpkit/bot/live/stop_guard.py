@@ -23,6 +23,7 @@ from perpkit.bot.live.account_settings import AccountSettings
 from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.closing_fills import ClosingFills
 from perpkit.bot.live.ended_contracts import EndedContracts
+from perpkit.bot.live.exits_beside import ExitsBeside
 from perpkit.bot.live.failed_cycles import FailedCycles
 from perpkit.bot.live.fills import Fills
 from perpkit.bot.live.forgotten import Forgotten
@@ -108,6 +109,9 @@ class StopGuard:
             self._reconciliation.is_foreign,
             self._trying,
         )
+        self._beside = ExitsBeside(
+            self._bot, self._sent, self._exits, self._reconciliation.is_foreign, self._trying
+        )
         self._stops = StopPolicy(
             self._bot,
             states,
@@ -143,7 +147,11 @@ class StopGuard:
 
     def withdrawal(self, pair: str) -> str | None:
         """Returns why an open entry in this pair must end, or None."""
-        return self._settings.difference(pair)
+        return self._settings.difference(pair) or self._reconciliation.withdrawal(pair)
+
+    def is_foreign(self, trade: Trade) -> bool:
+        """Whether the exchange holds more than the trade on its side of the pair."""
+        return self._reconciliation.is_foreign(trade)
 
     @property
     def refused(self) -> dict[str, str] | None:
@@ -275,6 +283,7 @@ class StopGuard:
         """Runs the steps that can wait until after the exits."""
         self._protect_all()
         with self._bot._exit_lock:
+            self._beside.keep()
             self._targets.keep(place=not stopped)
         self._outlived.cancel()
         self._compare()

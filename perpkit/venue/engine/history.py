@@ -87,9 +87,12 @@ def trades(
 def orders(every: Iterable[Order], lookup: Lookup, now: int, symbol: str) -> list[Order]:
     """Returns the orders of a symbol that were placed in the window.
 
-    :raises VenueError: -4165, -1023, as for `trades`
+    :raises VenueError: -4165, -1023, as for `trades`; -4166 for a start before those that are kept
     """
-    return _placed(every, lookup, now, symbol, order_forgotten)
+    found = _placed(every, lookup, now, symbol, order_forgotten)
+    if lookup.start is not None and lookup.start < now - KEPT_MS:
+        raise Refusal.OLD_WINDOW.error(KEPT_MS // DAY_MS)
+    return found
 
 
 def algos(every: Iterable[Algo], lookup: Lookup, now: int, symbol: str) -> list[Algo]:

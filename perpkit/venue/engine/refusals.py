@@ -91,6 +91,7 @@ class Refusal(Enum):
         "Order's notional must be no smaller than {} (unless you choose reduce only).",
     )
     LONG_WINDOW = -4165, "Maximum time interval is {} days."
+    OLD_WINDOW = -4166, "Search window is restricted to recent {} days only."
     MULTI_WITH_ISOLATED = (
         -4167,
         "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures "

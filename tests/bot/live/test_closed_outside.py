@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+import time_machine
+from freqtrade.exceptions import TemporaryError
 
 from perpkit.bot.live.closed_outside import ClosedOutside
 from perpkit.bot.live.closing_fills import ClosingFills
@@ -63,7 +65,9 @@ class Growing:
     def fapiPrivateGetAllAlgoOrders(self, _asked):  # noqa: N802 - ccxt's name
         return []
 
-    def fetch_orders(self, *_):
+    def fetch_orders(self, _pair, since):
+        if since < datetime.now(UTC) - timedelta(days=90):
+            raise TemporaryError("-4166 Search window is restricted to recent 90 days only.")
         placed = int(factories.START.timestamp() * 1000) + 1
         last = placed + self.hours * 3_600_000
         return [
@@ -113,6 +117,21 @@ def test_what_an_order_fills_later_is_booked_as_well(trade_database, is_short, l
     if trade.is_open:
         assert trade.amount == pytest.approx(10.0 - before)
     assert sum(o.safe_filled for o in trade.orders if o.order_id == "7") == before
+
+
+@pytest.mark.parametrize("days", [0, 83, 200])
+def test_a_trade_of_any_age_is_closed_by_hand(trade_database, days):
+    """The exchange refuses to list orders from a time more than 90 days ago."""
+    trade = factories.trade(amount=10.0)
+    trade.amount_precision, trade.precision_mode, trade.contract_size = 0.001, 4, 1.0
+    bot = Growing(trade)
+    ClosingFills(bot, Trying())
+    bot.filled, bot.hours = 10.0, 24 * days
+    closed = ClosedOutside(bot, lambda *_: SimpleNamespace(may_be_cancelled=False))
+    now = factories.START + timedelta(days=days, minutes=1)
+    with time_machine.travel(now, tick=False), bot._exit_lock:
+        assert closed.book(trade, 10.0) == pytest.approx(0.0)
+    assert not trade.is_open
 
 
 @pytest.mark.parametrize("is_short", [False, True])

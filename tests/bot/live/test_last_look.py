@@ -53,8 +53,36 @@ def test_only_a_pair_without_a_position_may_be_entered(trade_database, answer, e
     assert asked == [BTC]
 
 
-def test_an_addition_to_an_open_trade_asks_for_nothing(trade_database):
-    trade = factories.trade()
-    look, asked = looking([position(trade.amount)])
-    assert look.refusal(trade.pair) is None
-    assert asked == []
+@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize(
+    ("own", "other", "refused"),
+    [
+        (0.01, 0.0, False),
+        (0.02, 0.0, False),  # the trader has added to it: nothing of that is at risk
+        (0.01 - 1e-12, 0.0, False),
+        (0.009, 0.0, True),
+        (0.0, 0.0, True),
+        (0.0, 0.01, True),
+        (0.01, 0.001, True),
+    ],
+)
+def test_an_addition_needs_the_whole_position_of_its_trade(
+    trade_database, side, own, other, refused
+):
+    trade = factories.trade(amount=0.01, is_short=side == "short")
+    against = "long" if side == "short" else "short"
+    look, asked = looking([position(own, side, trade.pair), position(other, against, trade.pair)])
+    refusal = look.refusal(trade.pair)
+    assert ("the exchange holds" in (refusal or "")) is refused
+    assert asked == [trade.pair]
+
+
+def test_no_addition_while_the_exchange_does_not_answer(trade_database):
+    look, _ = looking(TemporaryError("no answer"))
+    assert "is not known: no answer" in look.refusal(factories.trade().pair)
+
+
+def test_an_entry_that_has_not_filled_may_be_moved(trade_database):
+    """Freqtrade moves it as an addition to its trade, which has nothing yet."""
+    look, _ = looking([])
+    assert look.refusal(factories.trade(amount=0.0).pair) is None

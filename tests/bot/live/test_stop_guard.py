@@ -657,6 +657,22 @@ def test_a_position_that_nobody_knows_is_told_of_at_the_second_look(bot, guard, 
     assert guard.refusal(BTC) is None
 
 
+@pytest.mark.parametrize("amount", [0.5, -0.5])
+def test_an_entry_that_waits_ends_where_its_pair_is_refused(
+    bot, guard, clock, amount
+):
+    assert guard.withdrawal(BTC) is None  # there was no look
+    bot.process()
+    assert guard.withdrawal(BTC) is None
+    bot.held = [holds(amount)]
+    cycles(bot, clock, 60)
+    assert guard.withdrawal(BTC) == f"the exchange holds {amount:g} that the database does not know"
+    assert guard.withdrawal("ETH/USDT:USDT") is None
+    bot.held = []
+    cycles(bot, clock, 60)
+    assert guard.withdrawal(BTC) is None
+
+
 def test_a_position_that_was_odd_for_a_moment_is_not_told_of(bot, guard, clock):
     trade = position(stop=0.01)
     bot.held = []

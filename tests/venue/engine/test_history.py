@@ -110,12 +110,23 @@ def ids(endpoint: str, **lookup: int) -> list[int]:
         ({"start": 195 * DAY_MS}, range(195, 200)),
         ({"start": 300 * DAY_MS}, range(0)),
         ({"end": 105 * DAY_MS}, range(0)),  # older than 90 days
-        ({"start": 100 * DAY_MS, "end": 106 * DAY_MS}, range(0)),
-        ({"start": 105 * DAY_MS, "end": 112 * DAY_MS}, range(110, 113)),
+        ({"start": 110 * DAY_MS, "end": 112 * DAY_MS}, range(110, 113)),
     ],
 )
 def test_which_rows(endpoint, lookup, expected):
     assert ids(endpoint, **lookup) == list(expected)
+
+
+@pytest.mark.parametrize(("days", "expected"), [((100, 106), ()), ((105, 112), range(110, 113))])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_start_before_what_is_kept(endpoint, days, expected):
+    """As users of the exchange have measured: only for orders it is an error."""
+    start, end = (day * DAY_MS for day in days)
+    if endpoint != "allOrders":
+        assert ids(endpoint, start=start, end=end) == list(expected)
+        return
+    with pytest.raises(VenueError, match=r"-4166 Search window is restricted to recent 90 days"):
+        ids(endpoint, start=start, end=end)
 
 
 @pytest.mark.parametrize("endpoint", ["userTrades", "allOrders", "allAlgoOrders"])

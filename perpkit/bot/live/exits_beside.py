@@ -1,0 +1,125 @@
+"""Exits of a trade beside a position of the trader, on the same side of the pair.
+
+Reduce-only does not bound them there: a second exit, or a limit that rests beside the stop, would
+sell the trader's part. An exit whose answer was lost is therefore waited for while it may still be
+carried out, and one that rests becomes a market order; new ones are market orders by
+`leave_at_market`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from freqtrade.constants import CANCEL_REASON
+from freqtrade.enums import ExitCheckTuple, ExitType
+from freqtrade.persistence import Order, Trade
+from freqtrade.rpc import RPCException
+
+from perpkit.bot.live.held import DUST
+from perpkit.bot.live.market_exits import MarketExits
+from perpkit.bot.live.order_matching import is_of_kind
+from perpkit.bot.live.replaced import replace
+from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.trying import Trying
+from perpkit.record.journal import Outcome
+from perpkit.record.order_ids import Purpose
+
+logger = logging.getLogger(__name__)
+
+
+class ExitsBeside:
+    """Made once for a running live bot.
+
+    :param exits: knows the limits that stand for market orders
+    :param is_foreign: whether the exchange holds more than a trade on its side of the pair
+    """
+
+    def __init__(
+        self,
+        bot: Any,
+        sent: SentOrders,
+        exits: MarketExits,
+        is_foreign: Callable[[Trade], bool],
+        trying: Trying,
+    ) -> None:
+        self._bot = bot
+        self._sent = sent
+        self._exits = exits
+        self._is_foreign = is_foreign
+        self._trying = trying
+        self._pairs: set[str] = set()  # with such a position when an exit was last sent
+        self._reported: set[str] = set()  # client ids of exits that are waited for
+        self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
+
+    def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
+        """Replaces Freqtrade's method; waits for an earlier exit while that may be carried out,
+        15 seconds at most.
+
+        :raises RPCException: a forced exit has to wait, and the bot would not try it again
+        """
+        number = self._awaited(trade.pair)
+        # When the first one is carried out, what is left may equal the trade: no difference.
+        if self._is_foreign(trade):
+            self._pairs.add(trade.pair)
+        elif number is None:
+            self._pairs.discard(trade.pair)
+        if number is not None and trade.pair in self._pairs:
+            why = (
+                f"{trade.pair}: exit {number} had no answer and may still be carried out. A second "
+                "one, which could sell what the exchange holds beside the trade, waits for 15 "
+                "seconds at most"
+            )
+            if exit_check.exit_type is ExitType.FORCE_EXIT:
+                raise RPCException(f"{why}; try again then.")
+            if number not in self._reported:
+                self._reported.add(number)
+                logger.warning(f"{why}.")
+            return False
+        placed: bool = self._exit(trade, limit, exit_check, **how)
+        return placed
+
+    def keep(self) -> None:
+        """Makes market orders of exits that rest. Never raises; the bot's lock must be held."""
+        for trade in Trade.get_open_trades():
+            if self._is_foreign(trade) and not self._exits.leaves(trade) and _resting(trade):
+                with self._trying(f"Leaving {trade.pair} beside a position of the trader"):
+                    self._leave(trade)
+
+    def _awaited(self, pair: str) -> str | None:
+        for entry in self._sent.intents.unsettled(pair):
+            intent = entry.intent
+            if (
+                entry.outcome is Outcome.SENT
+                and is_of_kind(intent.purpose, Purpose.EXIT)
+                and self._sent.may_arrive(intent)
+            ):
+                return intent.client_id
+        return None
+
+    def _leave(self, trade: Trade) -> None:
+        resting = _resting(trade)
+        stays = trade.amount - sum(order.safe_amount for order in resting)
+        reason = CANCEL_REASON["REPLACE"]
+        self._bot.cancel_open_orders_of_trade(trade, [trade.exit_side], reason, True)
+        part = trade.amount - stays  # without what they had filled
+        if not trade.is_open or _resting(trade) or part <= DUST:
+            return
+        tag = resting[0].ft_order_tag or ExitType.PARTIAL_EXIT.value
+        logger.warning(
+            f"{trade.pair}: the exchange holds more than the trade. An exit that rested beside its "
+            "stop is replaced by a market order, so that both together do not sell the rest of it."
+        )
+        self._bot.execute_trade_exit(
+            trade,
+            resting[0].safe_price,
+            ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=tag),
+            ordertype="market",
+            **({"sub_trade_amt": part} if stays > DUST else {}),
+        )
+
+
+def _resting(trade: Trade) -> list[Order]:
+    """Returns its exits in the book."""
+    return [o for o in trade.open_orders if o.ft_order_side == trade.exit_side]
