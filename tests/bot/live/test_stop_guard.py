@@ -658,9 +658,7 @@ def test_a_position_that_nobody_knows_is_told_of_at_the_second_look(bot, guard, 
 
 
 @pytest.mark.parametrize("amount", [0.5, -0.5])
-def test_an_entry_that_waits_ends_where_its_pair_is_refused(
-    bot, guard, clock, amount
-):
+def test_an_entry_that_waits_ends_where_its_pair_is_refused(bot, guard, clock, amount):
     assert guard.withdrawal(BTC) is None  # there was no look
     bot.process()
     assert guard.withdrawal(BTC) is None
