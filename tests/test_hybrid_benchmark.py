@@ -77,10 +77,10 @@ def test_windows_without_a_usable_prediction_are_named(tmp_path):
 @pytest.mark.slow
 @pytest.mark.integration
 def test_a_model_that_could_not_be_trained_has_no_table(real_datadir, tmp_path):
-    """At the begin of the stored candles: the rules alone would make its rows."""
-    given = ["--folder", tmp_path, "--timerange", "20200301-20200315", "--pairs", PAIRS[0]]
+    """A label of half a year leaves no rows to fit: the rules alone would make each row."""
+    given = ["--folder", tmp_path, "--timerange", "20230101-20230115", "--pairs", PAIRS[0]]
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.hybrid_ai", *given],
+        [sys.executable, "-m", "benchmarks.hybrid_ai", *given, "--horizon", "4000"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -89,7 +89,7 @@ def test_a_model_that_could_not_be_trained_has_no_table(real_datadir, tmp_path):
     )
     assert ran.returncode == 1, ran.stderr[-4000:]
     assert "LightGbmTripleBarrier has no usable prediction in windows of\n" in ran.stderr
-    assert f"{PAIRS[0]}: 1 of 1: cb_btc_1583020800_prediction.feather" in ran.stderr
+    assert f"{PAIRS[0]}: 1 of 1: cb_btc_1672531200_prediction.feather" in ran.stderr
     assert "`rules_only` |" not in ran.stdout
 
 

@@ -65,7 +65,7 @@ def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str
 
 
 def refuse_models_of_others(folder: Path, present: Mapping[str, Any]) -> None:
-    """Refuses models and predictions of a folder that were made with other settings.
+    """Refuses models and predictions of a folder that were made with other settings or versions.
 
     Those of a folder without the file, of Perpkit's first releases, are taken as they are. The
     version of a package counts if it is known of both times: one that is new has made none of them,
@@ -92,7 +92,7 @@ def refuse_models_of_others(folder: Path, present: Mapping[str, Any]) -> None:
         more = [f"{len(differing) - _SHOWN} more"] if len(differing) > _SHOWN else []
         raise ConfigurationError(
             f'"freqai.identifier" must be another one, got {folder.name!r}: its models were made '
-            f"with other settings, {', '.join([*differing[:_SHOWN], *more])}. Choose a name that "
+            f"otherwise, {', '.join([*differing[:_SHOWN], *more])}. Choose a name that "
             f"is not used yet, or delete {folder}"
         )
 
