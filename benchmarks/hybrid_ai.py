@@ -5,6 +5,9 @@ one trains, a quarter of an hour with the default model and hours with agents, a
 its predictions. Then what the predictions are worth out of sample. `make bench-ai` runs all
 models and writes the daily returns of every row to bench/hybrid_ai.csv, which `perpkit verdict`
 judges. A folder keeps the predictions of each model: give another one after a change.
+
+A window of a pair of which no candle has a usable prediction ends the run: the rules alone would
+make its trades. With `--gaps` it is named below the table instead.
 """
 
 from __future__ import annotations
@@ -18,13 +21,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from freqtrade.configuration import TimeRange
+from freqtrade.configuration.load_config import load_config_file
 from freqtrade.misc import deep_merge_dicts
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.backtests import BASES, DATA, PAIRS, REPOSITORY, candles, equity, freqtrade
+from benchmarks.backtests import DATA, PAIRS, REPOSITORY, candles, equity, freqtrade
 from benchmarks.confluence import profit_factor
 from benchmarks.processes import run
-from perpkit.durations import HOUR
+from perpkit.durations import DAY_S, HOUR
 from perpkit.learning.averaging import cautious
 from perpkit.learning.calibration import USABLE_BELOW, expected_calibration_error
 from perpkit.learning.columns import PAYS, UNCERTAINTY, USABLE
@@ -36,6 +41,7 @@ from perpkit.signals.confidence import COLUMNS
 from perpkit.signals.rsi_sma_source import RsiSma
 
 YEARS = "20220101-20231231"
+OVERLAY = REPOSITORY / "config.freqai.json.example"
 HEAD = "| vote | trades | profit | drawdown | Sharpe | profit factor |\n|---|---|---|---|---|---|"
 _SEQUENCE: dict[str, Any] = {"freqai": {"conv_width": 24}}
 # What each model needs on top of config.freqai.json.example.
@@ -73,15 +79,17 @@ def settings_of(model: str, vote: Vote, horizon: int, pairs: list[str]) -> dict[
     return dict(deep_merge_dicts(MODELS[model], own))
 
 
-def backtest(folder: Path, model: str, timerange: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Runs one vote; its statistics, as Freqtrade exports them."""
+def backtest(
+    folder: Path, model: str, timerange: str, settings: dict[str, Any]
+) -> tuple[dict[str, Any], float]:
+    """Runs one vote; its statistics, as Freqtrade exports them, and its seconds of CPU."""
     results = folder / "backtest_results"
     shutil.rmtree(results, ignore_errors=True)
     vote = settings["perpkit"]["hybrid"]["vote"]
     command = freqtrade(
         "backtesting", "HybridAi", REPOSITORY / "strategies", folder, settings, DATA
     )
-    overlay = ["-c", str(REPOSITORY / "config.freqai.json.example")]
+    overlay = ["-c", str(OVERLAY)]
     own = command.index(str(folder / "own.json")) - 1
     flags = [
         "--freqaimodel",
@@ -98,15 +106,43 @@ def backtest(folder: Path, model: str, timerange: str, settings: dict[str, Any])
     if not exports:
         raise RuntimeError(f"no result of {vote}:\n{usage.output[-4000:]}")
     # Without a model the rules would make each row, and it would look like one of the model.
-    if "No model: " in usage.output or not any(folder.rglob("*_prediction.feather")):
+    if "No model: " in usage.output:
         raise RuntimeError(f"{model} has predicted nothing:\n{usage.output[-4000:]}")
-    return load_export(exports[0])
+    return load_export(exports[0]), usage.user_s
 
 
-def predicted(folder: Path, horizon: int) -> pd.DataFrame:
+def windows(folder: Path, pairs: list[str], timerange: str) -> dict[str, list[Path]]:
+    """Returns where FreqAI keeps the predictions of each pair, a file for each window of a run."""
+    freqai, given = load_config_file(str(OVERLAY))["freqai"], TimeRange.parse_timerange(timerange)
+    begins = range(given.startts, given.stopts, freqai["backtest_period_days"] * DAY_S)
+    kept = folder / "models" / freqai["identifier"] / "backtesting_predictions"
+    bases = {pair: pair.partition("/")[0].lower() for pair in pairs}
+    return {
+        pair: [kept / f"cb_{base}_{begin}_prediction.feather" for begin in begins]
+        for pair, base in bases.items()
+    }
+
+
+def gaps(of: dict[str, list[Path]]) -> list[str]:
+    """Returns the windows without a usable prediction, where the rules alone have decided: of each
+    pair that has some, how many of how many, and the files."""
+    found = []
+    for pair, files in of.items():
+        without = [
+            path.name
+            for path in files
+            if not path.is_file() or not (pd.read_feather(path)[USABLE] == 1).any()
+        ]
+        if without:
+            found.append(f"{pair}: {len(without)} of {len(files)}: {', '.join(without)}")
+    return found
+
+
+def predicted(of: dict[str, list[Path]], horizon: int) -> pd.DataFrame:
     """Every prediction that was used, with what an entry would have earned; without funding."""
     found, source = [], RsiSma()
-    for base in BASES:
+    for pair, files in of.items():
+        base = pair.partition("/")[0]
         frame = pd.read_feather(DATA / "futures" / f"{base}_USDT_USDT-1h-futures.feather")
         frame = frame.assign(**source.columns(frame, HOUR), **dict.fromkeys(COLUMNS, np.nan))
         side, signals = source.side(frame, source.rule), source.signals(frame, source.rule)
@@ -114,7 +150,7 @@ def predicted(folder: Path, horizon: int) -> pd.DataFrame:
         frame["net"] = barrier_returns(frame, side, widths, horizon, BarrierRule())
         frame["entered"] = signals.enter_long | signals.enter_short
         known = frame.loc[frame["net"].notna(), ["date", "net", "entered"]]
-        for path in sorted(folder.rglob(f"cb_{base.lower()}_*_prediction.feather")):
+        for path in filter(Path.is_file, files):
             window = pd.read_feather(path).merge(known, on="date")
             if {PAYS, UNCERTAINTY} <= set(window.columns):
                 window[PAYS] = cautious(window[PAYS].to_numpy(), window[UNCERTAINTY].to_numpy())
@@ -149,15 +185,19 @@ def main() -> None:
     parser.add_argument("--timerange", default=YEARS)
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=PAIRS, metavar="PAIR")
     parser.add_argument("--returns", type=Path, metavar="CSV", help="daily returns of each row")
+    parser.add_argument("--gaps", action="store_true", help="windows may have no model")
     given = parser.parse_args()
     of = candles()
     for model in given.model:
         folder = given.folder / model
         folder.mkdir(parents=True, exist_ok=True)
+        kept = windows(folder, given.pairs, given.timerange)
         print(f"\n{model}\n", HEAD, sep="\n", flush=True)
         for vote in Vote:
             settings = settings_of(model, vote, given.horizon, given.pairs)
-            stats = backtest(folder, model, given.timerange, settings)
+            stats, seconds = backtest(folder, model, given.timerange, settings)
+            if (without := gaps(kept)) and not given.gaps:
+                sys.exit("\n".join([f"{model} has no usable prediction in windows of", *without]))
             marked = equity(stats, of)
             print(row(vote, marked, stats["trades"]), flush=True)
             # The rules alone are no trial of a model.
@@ -166,9 +206,12 @@ def main() -> None:
                     add_returns(given.returns, f"{model} {vote}", daily_returns(marked))
                 except ValueError as error:
                     sys.exit(str(error))
-        found = predicted(folder, given.horizon)
+            print(f"{vote}: {seconds:.0f} s of CPU", file=sys.stderr)
+        for each in without:
+            print(f"without a model, {each}")
+        found = predicted(kept, given.horizon)
         # Agents give no probability of an outcome.
-        if PAYS in found:
+        if len(found) and PAYS in found:
             print(json.dumps(worth(found), indent=1), flush=True)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +16,14 @@ from tests.bot.hybrid.trained import need_freqai
 
 need_freqai()
 
-from benchmarks.hybrid_ai import MODELS, PAIRS, add_returns, settings_of  # noqa: E402
+from benchmarks.hybrid_ai import (  # noqa: E402
+    MODELS,
+    PAIRS,
+    add_returns,
+    gaps,
+    settings_of,
+    windows,
+)
 from perpkit.bot.hybrid.freqai_settings import refuse_other_task  # noqa: E402
 from perpkit.learning.vote import Vote  # noqa: E402
 from tests.conftest import REPOSITORY  # noqa: E402
@@ -41,6 +50,47 @@ def test_each_model_can_be_made_with_its_settings(default_futures_config, model)
     assert made.freqai_info["feature_parameters"]["label_period_candles"] == 48
     assert own["perpkit"]["hybrid"]["vote"] == "agree"
     assert all("vote" not in each.get("perpkit", {}).get("hybrid", {}) for each in MODELS.values())
+
+
+def test_windows_without_a_usable_prediction_are_named(tmp_path):
+    """FreqAI writes a file of each window, also where a training has failed; and one of a run that
+    began on another day is no window of this one."""
+    kept = windows(tmp_path, PAIRS[:2], "20230101-20230315")
+    names = [path.name for path in kept["ETH/USDT:USDT"]]
+    begins = ("2023-01-01", "2023-01-31", "2023-03-02")
+    assert names == [
+        f"cb_eth_{pd.Timestamp(at).timestamp():.0f}_prediction.feather" for at in begins
+    ]
+    every = [path for files in kept.values() for path in files]
+    every[0].parent.mkdir(parents=True)
+    for path in every:
+        pd.DataFrame({"do_predict": [0, 1, 2]}).to_feather(path)
+    assert gaps(kept) == []
+    pd.DataFrame({"do_predict": [0, 2, 0]}).to_feather(every[1])
+    every[5].rename(every[5].with_name("cb_eth_1677800000_prediction.feather"))
+    assert gaps(kept) == [
+        f"BTC/USDT:USDT: 1 of 3: {every[1].name}",
+        f"ETH/USDT:USDT: 1 of 3: {every[5].name}",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_a_model_that_could_not_be_trained_has_no_table(real_datadir, tmp_path):
+    """A label of half a year leaves no rows to fit: the rules alone would make each row."""
+    given = ["--folder", tmp_path, "--timerange", "20230101-20230115", "--pairs", PAIRS[0]]
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.hybrid_ai", *given, "--horizon", "4000"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ran.returncode == 1, ran.stderr[-4000:]
+    assert "LightGbmTripleBarrier has no usable prediction in windows of\n" in ran.stderr
+    assert f"{PAIRS[0]}: 1 of 1: cb_btc_1672531200_prediction.feather" in ran.stderr
+    assert "`rules_only` |" not in ran.stdout
 
 
 def returns(first: str, *values: float) -> pd.Series:

@@ -18,6 +18,7 @@ import perpkit
 from perpkit.files.class_files import class_files
 from perpkit.files.errors import FileError
 from perpkit.files.feather import frame_of
+from perpkit.learning.trainers import trainers
 from perpkit.market.times import dated
 from perpkit.walkforward.shipping import (
     digest,
@@ -93,15 +94,18 @@ def files_read(strategy: Any) -> tuple[Path, ...]:
     return tuple(getattr(strategy, "perpkit_reads", ()))
 
 
-def made_with() -> dict[str, str]:
+def made_with(*, learning: bool = False) -> dict[str, str]:
     """Returns the versions of Freqtrade and Perpkit, and a digest of what Perpkit decides by.
 
     A checkout has one version for many states.
+
+    :param learning: whether models are trained: the versions of what trains them count, too
     """
     return {
         "freqtrade": version("freqtrade"),
         "perpkit": perpkit.__version__,
         "perpkit files": digest_of_all(dict(_own_files())),
+        **(trainers() if learning else {}),
     }
 
 

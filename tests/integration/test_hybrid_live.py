@@ -15,6 +15,8 @@ from tests.integration.conftest import bot_at, present_venue
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PAIR = "BTC/USDT:USDT"
+# FreqAI's line begins with a capital letter, unless agents were trained.
+TRAINED = f"one training {PAIR}"
 # Candles of a minute, so that some of them are seen; without the ranks among a month of them.
 QUICK = """
 from strategies.HybridAi import HybridAi
@@ -42,6 +44,7 @@ def quick(tmp_path: Path) -> Path:
     params=[
         "LightGbmTripleBarrier",
         pytest.param("LstmTripleBarrier", marks=missing("torch")),
+        pytest.param("PpoAgents", marks=missing("stable_baselines3")),
     ]
 )
 def model(request) -> str:
@@ -50,6 +53,7 @@ def model(request) -> str:
 
 def settings(quick: Path, model: str) -> dict:
     """Trained on a day, and again as soon as that is done."""
+    task = "action" if model == "PpoAgents" else "outcome"
     return {
         "dry_run": True,
         "timeframe": "1m",
@@ -68,6 +72,7 @@ def settings(quick: Path, model: str) -> dict:
         # Within minutes hardly an entry earns its costs: at some hours of the day none would pay.
         "perpkit": {
             "use": {"refresh": False},
+            "hybrid": {"task": task},
             "label": {"costs": 0.0},
         },
         "internals": {"process_throttle_secs": 2, "heartbeat_interval": 10},
@@ -81,10 +86,10 @@ def test_it_is_trained_again_and_again_without_missing_a_loop(tmp_path, quick, m
         trading(bot, "Quick", **settings(quick, model)) as process,
     ):
         process.wait_for("No model ready", 180)
-        process.wait_for(f"Done training {PAIR}", 180)
-        process.wait_for(f"Done training {PAIR}", 180)
+        process.wait_for(TRAINED, 180)
+        process.wait_for(TRAINED, 180)
         process.wait_for("the model is used again", 240)  # FreqAI uses it a candle later
-        process.wait_for(f"Done training {PAIR}", 180)
+        process.wait_for(TRAINED, 180)
         process.wait_for("Bot heartbeat", 60)
         [path] = Path(tmp_path).rglob("*.state.json")
         state, log = read(path), "".join(process.log)  # before an interrupt, which may hit anything
@@ -98,13 +103,13 @@ def test_it_is_trained_again_and_again_without_missing_a_loop(tmp_path, quick, m
     assert state.loop.max_seconds < 60  # of a candle
 
 
-def test_a_bot_that_was_killed_in_a_training_trains_a_damaged_model_again(tmp_path, quick):
+def test_a_bot_that_was_killed_in_a_training_trains_a_damaged_model_again(tmp_path, quick, model):
     """`kill -9` within a training, and half of the model that it had: the rules decide until there
     is another, with one line."""
-    venue, given = present_venue(PAIR), settings(quick, "LightGbmTripleBarrier")
+    venue, given = present_venue(PAIR), settings(quick, model)
     with bot_at(venue, tmp_path, tmp_path) as bot:
         with trading(bot, "Quick", **given) as process:
-            process.wait_for(f"Done training {PAIR}", 180)
+            process.wait_for(TRAINED, 180)
             process.wait_for(f"Starting training {PAIR}", 180)
             process.end(signal.SIGKILL)
         models = sorted(tmp_path.rglob("*_model.joblib"))
@@ -113,7 +118,7 @@ def test_a_bot_that_was_killed_in_a_training_trains_a_damaged_model_again(tmp_pa
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with trading(bot, "Quick", **given) as process:
             said = process.wait_for("the model is not used", 180)
-            process.wait_for(f"Done training {PAIR}", 180)
+            process.wait_for(TRAINED, 180)
             process.wait_for("the model is used again", 240)
             process.wait_for("Bot heartbeat", 60)
             [path] = Path(tmp_path).rglob("*.state.json")

@@ -313,6 +313,17 @@ def test_freqai_may_be_in_the_configuration(userdir):
     assert "timerange" not in setup.request.settings
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_another_version_of_what_trains_models_makes_it_another_run(userdir, monkeypatch, enabled):
+    versions = {"lightgbm": "4.6.0"}
+    monkeypatch.setattr(deciding, "trainers", lambda: versions)
+    configure(userdir, freqai={**freqai(), "enabled": enabled}, freqaimodel="LightGbmTripleBarrier")
+    before = asked(userdir).setup().request
+    assert ("lightgbm" in before.made_with) is enabled
+    versions["lightgbm"] = "4.7.0"
+    assert (identity(asked(userdir).setup().request) != identity(before)) is enabled
+
+
 @pytest.mark.parametrize(
     ("path", "counts"),
     [

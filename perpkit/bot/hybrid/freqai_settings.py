@@ -1,5 +1,5 @@
 """Checks of the section "freqai" of a configuration: what would leak is refused, and models that
-were made with other settings are not used.
+were made with other settings, or by other versions of what trains them, are not used.
 
 Of the models and predictions that FreqAI finds under its `identifier`, it compares names of
 features and numbers of rows only: those of another model, or of other labels, it would use without
@@ -16,11 +16,14 @@ from typing import Any
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.files.whole_file import put
+from perpkit.learning.trainers import trainers
 
 MADE_WITH = "perpkit_made_with.json"
 # What FreqAI keeps of a training, or of predictions.
 _KEPT = ("sub-train-*", "backtesting_predictions/*.feather", "historic_predictions.pkl")
 _SHOWN = 3
+# Of a package, before its name.
+_VERSION = "version."
 # They say when a model is trained, for how long it is used and what is kept of it, not what it
 # predicts; those of the last line are refused unless they are false.
 _WITHOUT_EFFECT = {
@@ -41,7 +44,7 @@ def models_folder(config: Mapping[str, Any]) -> Path:
 
 
 def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings that decide what a model predicts, by their dotted names.
+    """Returns the settings and versions that decide what a model predicts, by their dotted names.
 
     :param config: of Freqtrade
     :param perpkit: settings of Perpkit that do
@@ -54,6 +57,7 @@ def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str
         "timeframe": config.get("timeframe"),
         **{f"freqai.{key}": freqai[key] for key in sorted(set(freqai) - _WITHOUT_EFFECT)},
         **{f"perpkit.{key}": value for key, value in _flat(perpkit).items()},
+        **{f"{_VERSION}{name}": each for name, each in trainers().items()},
     }
     # As they come back from the file.
     read: dict[str, Any] = json.loads(json.dumps(found, default=str))
@@ -61,9 +65,11 @@ def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str
 
 
 def refuse_models_of_others(folder: Path, present: Mapping[str, Any]) -> None:
-    """Refuses models and predictions of a folder that were made with other settings.
+    """Refuses models and predictions of a folder that were made with other settings or versions.
 
-    Those of a folder without the file, of Perpkit's first releases, are taken as they are.
+    Those of a folder without the file, of Perpkit's first releases, are taken as they are. The
+    version of a package counts if it is known of both times: one that is new has made none of them,
+    and without one that is gone the model says what to install.
 
     :raises ConfigurationError: saying what differs
     :raises ValueError: if the file is damaged
@@ -75,16 +81,18 @@ def refuse_models_of_others(folder: Path, present: Mapping[str, Any]) -> None:
         before = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+    one_sided = before.keys() ^ present.keys()
+    incomparable = {name for name in one_sided if name.startswith(_VERSION)}
     differing = [
         f"{name} was {_shown(before, name)} and is {_shown(present, name)}"
-        for name in sorted({*before, *present})
-        if name not in before or name not in present or before[name] != present[name]
+        for name in sorted({*before, *present} - incomparable)
+        if name in one_sided or before[name] != present[name]
     ]
     if differing:
         more = [f"{len(differing) - _SHOWN} more"] if len(differing) > _SHOWN else []
         raise ConfigurationError(
             f'"freqai.identifier" must be another one, got {folder.name!r}: its models were made '
-            f"with other settings, {', '.join([*differing[:_SHOWN], *more])}. Choose a name that "
+            f"otherwise, {', '.join([*differing[:_SHOWN], *more])}. Choose a name that "
             f"is not used yet, or delete {folder}"
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import pytest
 from freqtrade.exceptions import ConfigurationError
 
@@ -82,6 +84,31 @@ def test_what_differs_is_named_in_one_line(folder, changed, named):
     assert named in str(found.value)
     assert str(found.value).endswith(f"or delete {folder}")
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("package", ["lightgbm", "torch"])
+def test_models_of_another_version_are_refused(tmp_path, monkeypatch, package):
+    versions = {"lightgbm": "4.6.0", "torch": "2.12.0+cpu"}
+    monkeypatch.setattr("perpkit.bot.hybrid.freqai_settings.trainers", lambda: dict(versions))
+    (tmp_path / "historic_predictions.pkl").touch()
+    write_made_with(tmp_path, present())
+    refuse_models_of_others(tmp_path, present())
+    before, versions[package] = versions[package], "9.1"
+    with pytest.raises(ConfigurationError) as found:
+        refuse_models_of_others(tmp_path, present())
+    assert f'version.{package} was "{before}" and is "9.1"' in str(found.value)
+    # It was installed later, or is missing now: the model that needs it says so.
+    del versions[package]
+    refuse_models_of_others(tmp_path, present())
+    write_made_with(tmp_path, present())
+    versions[package] = before
+    refuse_models_of_others(tmp_path, present())
+
+
+def test_the_versions_are_those_that_are_installed():
+    found = present()
+    for package in ("lightgbm", "scikit-learn"):
+        assert found[f"version.{package}"] == version(package)
 
 
 @pytest.mark.parametrize("missing", [MADE_WITH, "sub-train-BTC_1677628800"])
