@@ -15,6 +15,7 @@ from perpkit.bot.pairlists.base import FuturesPairList
 from perpkit.bot.pairlists.readings import asked_interest, interest_at, stored_interest
 from perpkit.bot.pairlists.requests import PairRequests
 from perpkit.market.asof import KnownReadings
+from perpkit.market.exchanges import facts_of
 from perpkit.market.open_interest import InterestBand
 from perpkit.market.store import StoreError
 
@@ -35,6 +36,12 @@ class OpenInterestPairList(FuturesPairList):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        name = self._config["exchange"]["name"]
+        if not facts_of(name).values_interest:  # a running bot would know no pair
+            raise ConfigurationError(
+                f'{self.name}: "exchange.name" must be binance, whose history of open interest has '
+                f"the value by which pairs are ranked, got {name!r}"
+            )
         self._datadir = Path(self._config["datadir"])
         self._universe: list[str] = []
         self._stored: dict[str, list[KnownReadings]] = {}

@@ -110,10 +110,6 @@ CALLS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "FreqtradeBot.handle_trailing_stoploss_on_exchange",
         ("self.cancel_stoploss_on_exchange(trade)", "self.create_stoploss_order("),
     ),
-    (
-        "FreqtradeBot.execute_trade_exit",
-        ("self.cancel_stoploss_on_exchange(trade, allow_nonblocking=True)",),
-    ),
     ("FreqtradeBot.startup_update_open_orders", ("self.handle_cancel_order(",)),
     ("FreqtradeBot.startup_update_open_orders", ("self.update_trade_state(",)),
     ("FreqtradeBot.handle_stoploss_on_exchange", ("self.update_trade_state(trade, slo.order_id",)),

@@ -39,6 +39,7 @@ class ExchangeFacts:
         1970 UTC; "" if there is none
     :param dated_at_beginning: the time of a long/short ratio is taken for the beginning of its
         period, as it is not said to be the end
+    :param values_interest: its history of open interest has the value in quote currency
     """
 
     title: str
@@ -48,6 +49,7 @@ class ExchangeFacts:
     market_lots: tuple[tuple[str, ...], ...] = (("limits", "market", "max"),)
     ends: str = ""
     dated_at_beginning: bool = True
+    values_interest: bool = False
 
     def market_lot(self, market: Mapping[str, Any]) -> float | None:
         """Returns the largest market order, in contracts; None if there is no limit.
@@ -89,7 +91,11 @@ BINANCE_ONLY = (
     "count of requests",
 )
 _BINANCE = ExchangeFacts(
-    "Binance", keeps_orders=True, ends="deliveryDate", dated_at_beginning=False
+    "Binance",
+    keeps_orders=True,
+    ends="deliveryDate",
+    dated_at_beginning=False,
+    values_interest=True,
 )
 # By Freqtrade's and ccxt's names of an exchange.
 EXCHANGES: Mapping[str, ExchangeFacts] = MappingProxyType(

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import CandleType
-from freqtrade.exceptions import OperationalException
+from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.plugins.pairlistmanager import PairListManager
 
 from perpkit.market import store
@@ -240,3 +240,9 @@ def test_freqtrade_s_own_open_interest_candles_will_do(backtest_config):
     native = whitelists(backtest_config, number_assets=2)
     write(backtest_config, values)
     assert native == whitelists(backtest_config, number_assets=2)
+
+
+def test_an_exchange_without_the_value_is_refused(config, futures_exchange):
+    elsewhere = config | {"exchange": config["exchange"] | {"name": "bybit"}}
+    with pytest.raises(ConfigurationError, match=r"must be binance.*got 'bybit'"):
+        generator(elsewhere, futures_exchange)

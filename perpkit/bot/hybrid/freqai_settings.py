@@ -9,6 +9,7 @@ a word. So a file beside them says what they were made with.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from freqtrade.exceptions import ConfigurationError
 
 from perpkit.files.whole_file import put
 from perpkit.learning.trainers import trainers
+
+logger = logging.getLogger(__name__)
 
 MADE_WITH = "perpkit_made_with.json"
 # What FreqAI keeps of a training, or of predictions.
@@ -64,8 +67,13 @@ def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str
     return read
 
 
-def refuse_models_of_others(folder: Path, present: Mapping[str, Any]) -> None:
+def refuse_models_of_others(
+    folder: Path, present: Mapping[str, Any], *, trading: bool = False
+) -> None:
     """Refuses models and predictions of a folder that were made with other settings or versions.
+
+    Other versions alone do not keep a bot from its start, which may have open trades to look after,
+    and which trains its models again before long.
 
     Those of a folder without the file, of Perpkit's first releases, are taken as they are. The
     version of a package counts if it is known of both times: one that is new has made none of them,
@@ -83,12 +91,18 @@ def refuse_models_of_others(folder: Path, present: Mapping[str, Any]) -> None:
         raise ValueError(f"{path} is damaged: {error}") from error
     one_sided = before.keys() ^ present.keys()
     incomparable = {name for name in one_sided if name.startswith(_VERSION)}
-    differing = [
-        f"{name} was {_shown(before, name)} and is {_shown(present, name)}"
+    names = [
+        name
         for name in sorted({*before, *present} - incomparable)
         if name in one_sided or before[name] != present[name]
     ]
-    if differing:
+    differing = [f"{n} was {_shown(before, n)} and is {_shown(present, n)}" for n in names]
+    if differing and trading and all(name.startswith(_VERSION) for name in names):
+        logger.warning(
+            f"The models of {folder.name!r} are of other versions, {', '.join(differing)}. They "
+            "are used until they are trained again."
+        )
+    elif differing:
         more = [f"{len(differing) - _SHOWN} more"] if len(differing) > _SHOWN else []
         raise ConfigurationError(
             f'"freqai.identifier" must be another one, got {folder.name!r}: its models were made '

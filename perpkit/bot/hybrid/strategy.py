@@ -98,7 +98,7 @@ class HybridStrategy(RsiSmaStrategy):
             "source": {name: source[name] for name in ("name", "rule", "trend", "confidence")},
         }
         present = made_with(self.config, decisive)
-        refuse_models_of_others(folder, present)
+        refuse_models_of_others(folder, present, trading=is_trading(self.config))
         try:
             super().load_freqAI_model()
         except ModuleNotFoundError:

@@ -55,7 +55,7 @@ def in_front(reason: str | None, exits: list[ExitCheckTuple] | None) -> list[Exi
     return [ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=reason), *exits]
 
 
-def leave_at_market(bot: Any, is_foreign: Callable[[LocalTrade], bool] = lambda _: False) -> None:
+def leave_at_market(bot: Any, is_foreign: Callable[[LocalTrade], bool]) -> None:
     """Makes a running bot send urgent exits as market orders. Called once.
 
     :param is_foreign: whether the exchange holds more than a trade on its side of the pair; then

@@ -182,7 +182,8 @@ class RunningParts(NoParts):
                 self._booking = Booking(dp)
             ForcedExits(bot)
             # Last, so that it cancels open orders before an exit is measured and split.
-            leave_at_market(bot, *((self._guard.is_foreign,) if self._guard else ()))
+            guard = self._guard
+            leave_at_market(bot, guard.is_foreign if guard else lambda _: False)
 
         def resume(opened: Opened | None) -> None:
             take_charge(opened)

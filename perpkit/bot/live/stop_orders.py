@@ -155,18 +155,17 @@ class StopOrders:
             return False
         return True
 
-    def cancel_stoploss_on_exchange(self, trade: Trade, allow_nonblocking: bool = False) -> Trade:
+    def cancel_stoploss_on_exchange(self, trade: Trade, *args: Any, **how: Any) -> Trade:
         """Replaces Freqtrade's method, which takes a position's stop away before the next is there:
         when the stop moves, and when an addition has filled.
 
         In between the exchange may fail for minutes. Here the old stop stays until others cover the
-        position, and is then dropped as superfluous, at the latest at the end of the cycle.
-
-        :param allow_nonblocking: before an exit of the whole position
+        position, and is then dropped as superfluous, at the latest at the end of the cycle. Before
+        an exit Freqtrade itself leaves a stop of this exchange where it is.
         """
-        if trade.is_open and trade.has_open_position and not allow_nonblocking:
+        if trade.is_open and trade.has_open_position:
             return trade
-        cancelled: Trade = self._cancel_all(trade, allow_nonblocking)
+        cancelled: Trade = self._cancel_all(trade, *args, **how)
         return cancelled
 
     def lacks_a_part(self, trade: Trade) -> bool:

@@ -70,16 +70,17 @@ class StopPolicy:
         if self._stop_orders.waits(trade):
             return
         state = self._states.of(trade)
+        if not self._stop_orders.is_covered(trade):
+            with self._trying(f"Looking for the stops of {trade.pair}"):
+                self._settlement.attach_earlier_stops(trade)
+            if trade.is_open and not self._stop_orders.is_covered(trade):
+                self._place_stop(trade)
+        if not trade.is_open:
+            return
         if self._stop_orders.is_covered(trade):
             state.covered_at = datetime.now(UTC)
             with self._trying(f"Cancelling a superfluous stop for {trade.pair}"):
                 self._stop_orders.drop_surplus(trade)
-            return
-        with self._trying(f"Looking for the stops of {trade.pair}"):
-            self._settlement.attach_earlier_stops(trade)
-        if trade.is_open and not self._stop_orders.is_covered(trade):
-            self._place_stop(trade)
-        if not trade.is_open or self._stop_orders.is_covered(trade):
             return
         since = max(state.covered_at or trade.date_last_filled_utc, trade.open_date_utc)
         bare = (datetime.now(UTC) - since).total_seconds()  # attempts may take long
@@ -104,9 +105,6 @@ class StopPolicy:
             else:
                 self._bot.handle_stoploss_on_exchange(trade)
             Trade.commit()
-        if self._stop_orders.is_covered(trade):
-            with self._trying(f"Cancelling a small stop for {trade.pair}"):
-                self._stop_orders.drop_surplus(trade)
 
     def has_bare(self) -> bool:
         """Whether any position has no stop. The bot's lock must be held."""

@@ -96,7 +96,7 @@ def orders(every: Iterable[Order], lookup: Lookup, now: int, symbol: str) -> lis
 
 
 def algos(every: Iterable[Algo], lookup: Lookup, now: int, symbol: str) -> list[Algo]:
-    """Returns the conditional orders of a symbol, with the rules of `orders`."""
+    """Returns the conditional orders of a symbol, as `orders`, from any start."""
     return _placed(every, lookup, now, symbol, algo_forgotten)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 # Parameters that are never logged.
-SECRETS = frozenset({"signature", "apiKey", "listenKey"})
+SECRETS = frozenset({"signature", "apikey", "listenkey"})
 # Longest value and number of values kept of a request: ten thousand must not fill the memory.
 _LONGEST, _MOST = 200, 40
 
@@ -21,7 +21,7 @@ def shown(parameters: Mapping[str, str]) -> dict[str, str]:
     return {
         name[:_LONGEST]: value[:_LONGEST]
         for name, value in islice(parameters.items(), _MOST)
-        if name not in SECRETS
+        if name.lower() not in SECRETS
     }
 
 

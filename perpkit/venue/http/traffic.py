@@ -42,8 +42,13 @@ class Call:
     refusal: VenueError | None = None
 
     @property
+    def folded(self) -> dict[str, str]:
+        """The parameters by their names in lower case, as signed requests are read."""
+        return {name.lower(): value for name, value in self.parameters.items()}
+
+    @property
     def symbol(self) -> str | None:
-        return self.parameters.get("symbol") or self.parameters.get("pair") or None
+        return self.folded.get("symbol") or self.folded.get("pair") or None
 
 
 async def read_call(scope: Scope, receive: Receive) -> tuple[Call, Receive]:
@@ -148,7 +153,7 @@ class Traffic:
         refusal: VenueError | None = None,
     ) -> None:
         """:param refusal: error to answer with in place of the routes"""
-        cost = cost_of(call.method, call.path, call.parameters)
+        cost = cost_of(call.method, call.path, call.folded)
         refusal = refusal or call.refusal
         app = self._app if refusal is None else answer(refusal)
         headers: dict[str, str] = {}

@@ -87,7 +87,7 @@ def test_what_differs_is_named_in_one_line(folder, changed, named):
 
 
 @pytest.mark.parametrize("package", ["lightgbm", "torch"])
-def test_models_of_another_version_are_refused(tmp_path, monkeypatch, package):
+def test_models_of_another_version_are_refused(tmp_path, monkeypatch, caplog, package):
     versions = {"lightgbm": "4.6.0", "torch": "2.12.0+cpu"}
     monkeypatch.setattr("perpkit.bot.hybrid.freqai_settings.trainers", lambda: dict(versions))
     (tmp_path / "historic_predictions.pkl").touch()
@@ -96,7 +96,14 @@ def test_models_of_another_version_are_refused(tmp_path, monkeypatch, package):
     before, versions[package] = versions[package], "9.1"
     with pytest.raises(ConfigurationError) as found:
         refuse_models_of_others(tmp_path, present())
-    assert f'version.{package} was "{before}" and is "9.1"' in str(found.value)
+    differs = f'version.{package} was "{before}" and is "9.1"'
+    assert differs in str(found.value)
+    # A bot may have open trades to look after, and trains again.
+    with caplog.at_level("WARNING"):
+        refuse_models_of_others(tmp_path, present(), trading=True)
+    assert differs in caplog.text
+    with pytest.raises(ConfigurationError, match="freqaimodel"):
+        refuse_models_of_others(tmp_path, present() | {"freqaimodel": "Other"}, trading=True)
     # It was installed later, or is missing now: the model that needs it says so.
     del versions[package]
     refuse_models_of_others(tmp_path, present())

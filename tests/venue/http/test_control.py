@@ -207,7 +207,8 @@ def test_the_log_has_no_signature_and_no_key(still_market):
         params={"symbol": "BTCUSDT", "interval": "1h", "limit": 100, "signature": "s3cret"},
         headers={"X-MBX-APIKEY": "k3y"},
     )
-    client.post("/fapi/v1/order", data={"symbol": "BTCUSDT", "signature": "s3cret"})
+    secret = {"signature": "s3cret", "Signature": "s3cret", "LISTENKEY": "s3cret"}
+    client.post("/fapi/v1/order", data={"symbol": "BTCUSDT", **secret})
     text = client.get("/control/log").text
     assert "s3cret" not in text
     assert "k3y" not in text

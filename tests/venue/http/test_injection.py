@@ -213,18 +213,19 @@ def test_other_endpoints_and_the_control_api_go_on(client, fault):
     assert client.get("/control/state").status_code == 200
 
 
-def test_a_form_is_read_for_its_symbol_and_still_reaches_the_routes(history):
+@pytest.mark.parametrize("name", ["symbol", "SYMBOL"])
+def test_a_form_is_read_for_its_symbol_and_still_reaches_the_routes(history, name):
     market = Market(history, VirtualClock(NOW))
     market.faults.add(Fault(K.RATE_LIMITED, symbol="BTCUSDT"))
     with running_venue(market) as url:
         answers = [
-            httpx.post(f"{url}/fapi/v1/order", data={"symbol": symbol, "signature": "s"})
+            httpx.post(f"{url}/fapi/v1/order", data={name: symbol, "signature": "s"})
             for symbol in ("BTCUSDT", "ETHUSDT")
         ]
         log = httpx.get(f"{url}/control/log").json()
     assert [a.status_code == 429 for a in answers] == [True, False]
     assert [entry["parameters"] for entry in log] == [
-        {"symbol": "BTCUSDT"}, {"symbol": "ETHUSDT"},
+        {name: "BTCUSDT"}, {name: "ETHUSDT"},
     ]  # fmt: skip
 
 
