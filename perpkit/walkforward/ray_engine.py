@@ -202,7 +202,8 @@ class _Remote:
         return window.number, self._worker.compute(window)
 
     def _made(self) -> Worker:
-        check_versions(self._wanted, made_with())
+        # Of those found, only what is wanted counts: of trainers, if the run trains models.
+        check_versions(self._wanted, made_with(learning=True))
         shipment: _Shipment = import_module("ray").get(self._shipment[0])
         folder = private_folder(_folder(self._place))
         return Worker(shipment.unpacked(folder), folder)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from perpkit.learning.trainers import trainers
 from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.engines import WorkerLostError
 from perpkit.walkforward.ray_engine import RayEngine, WorkerError, _Remote, check_versions
@@ -127,6 +128,13 @@ def test_versions_that_differ_are_named_with_both(tmp_path):
     # Before anything that was shipped is looked at.
     worker = _Remote({**made_with(), "freqtrade": "2020.1"}, [], str(tmp_path))
     with pytest.raises(WorkerError, match=r"freqtrade 2020\.1 \(there 20"):
+        worker.compute(runs.window(1))
+
+
+@pytest.mark.parametrize("name", ["freqtrade", *trainers()])
+def test_a_run_that_trains_wants_trainers_too(tmp_path, name):
+    worker = _Remote({**made_with(learning=True), name: "0.0.1"}, [], str(tmp_path))
+    with pytest.raises(WorkerError, match=rf": {name} 0\.0\.1 \(there \d[^,]*\)$"):
         worker.compute(runs.window(1))
 
 
