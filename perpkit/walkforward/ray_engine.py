@@ -129,11 +129,13 @@ class RayEngine:
         ray = self._ray
         # Each machine fetches it once into its part of the object store.
         shipment = ray.put(_Shipment.packed(setup))
-        # By default Ray would fill the first machine.
+        # By default Ray would fill the first machine, and a worker that runs holds no processor: as
+        # many would go to a small machine as to a large one.
+        holds = {} if self._jobs else {"num_cpus": 1}
         kind = ray.remote(
-            max_restarts=_TRIES, max_task_retries=_TRIES, scheduling_strategy="SPREAD"
+            max_restarts=_TRIES, max_task_retries=_TRIES, scheduling_strategy="SPREAD", **holds
         )(_Remote)
-        jobs = self._jobs or int(ray.cluster_resources().get("CPU", 1))
+        jobs = self._jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
         workers = [
             kind.remote(setup.request.made_with, [shipment], self._place)
             for _ in range(min(jobs, len(windows)))
@@ -148,6 +150,9 @@ class RayEngine:
                 computed: Computed = ray.get(done)
                 if waiting:
                     running[worker.compute.remote(waiting.pop(0))] = worker
+                else:  # another one may wait for its processor
+                    workers.remove(worker)
+                    ray.kill(worker)
                 yield computed
         finally:
             for worker in workers:

@@ -61,7 +61,8 @@ class Failing:
     def put(self, _value):
         return "shipment"
 
-    def remote(self, **_options):
+    def remote(self, **options):
+        self.options = options
         compute = SimpleNamespace(remote=lambda window: window.number)
         return lambda _kind: SimpleNamespace(remote=lambda *_: SimpleNamespace(compute=compute))
 
@@ -73,6 +74,19 @@ class Failing:
 
     def kill(self, _worker):
         self.killed += 1
+
+
+class Computing(Failing):
+    """Ray that has results, on a cluster with so many processors."""
+
+    def __init__(self, processors: float) -> None:
+        self.processors, self.killed = processors, 0
+
+    def cluster_resources(self):
+        return {"CPU": self.processors}
+
+    def get(self, reference):
+        return reference, {}
 
 
 def failing(tmp_path: Path, error: Exception) -> tuple[RayEngine, Failing]:
@@ -98,6 +112,22 @@ def test_each_kind_of_loss_is_a_lost_worker(tmp_path, error):
     assert said
     assert "\n" not in said
     assert (found.killed, found.is_on) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "processors", "workers", "held"),
+    [(None, 2.0, 2, 1), (None, 9.0, 3, 1), (None, 0.5, 1, 1), (2, 1.0, 2, None)],
+)
+def test_a_worker_holds_a_processor_while_it_has_work(tmp_path, jobs, processors, workers, held):
+    """With `--jobs` there may be more workers than processors."""
+    engine, setup = RayEngine(jobs, None, tmp_path), setup_of(tmp_path)
+    found = engine._ray = Computing(processors)
+    given_back = []
+    for _ in engine.compute(setup, setup.request.windows):
+        given_back.append(found.killed)
+    # The first is given back as soon as no window waits for it.
+    assert given_back == [max(0, n - 3 + workers) for n in (1, 2, 3)]
+    assert (found.killed, found.options.get("num_cpus")) == (workers, held)
 
 
 @pytest.mark.parametrize("error", [ValueError("stoploss must be set"), KeyError("close")])
