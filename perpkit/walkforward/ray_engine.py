@@ -120,9 +120,8 @@ class RayEngine:
             _check_answers(self._address)
             self._ray.init(address=self._address, **options)
         except (OSError, OverflowError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
             raise WorkerError(
-                f"address must be of a Ray cluster, got {self._address}: {reason}"
+                f"address must be of a Ray cluster, got {self._address}: {_in_one_line(error)}"
             ) from error
 
     def _on_cluster(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
@@ -182,6 +181,11 @@ def _check_answers(address: str) -> None:
     host, _, port = address.rpartition(":")
     if host and port.isdecimal() and "://" not in address:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+
+
+def _in_one_line(error: Exception) -> str:
+    """Ray gives versions that differ in lines of their own."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _lost(error: Exception) -> WorkerLostError:

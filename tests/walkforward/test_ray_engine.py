@@ -76,6 +76,13 @@ class Failing:
         self.killed += 1
 
 
+class Refusing(Failing):
+    """Ray that cannot join a cluster."""
+
+    def init(self, **_options):
+        raise self.error
+
+
 class Computing(Failing):
     """Ray that has results, on a cluster with so many processors."""
 
@@ -184,3 +191,21 @@ def test_an_address_at_which_nothing_answers_is_refused(tmp_path, address):
         computed(RayEngine(1, address, tmp_path), setup_of(tmp_path))
     assert address in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n"),
+            "Version mismatch: The cluster was started with: Ray: 2.9.0",
+        ),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_what_ray_says_of_a_cluster_is_one_whole_line(tmp_path, error, said):
+    engine = RayEngine(None, "auto", tmp_path)
+    engine._ray = Refusing(error)
+    with pytest.raises(WorkerError) as raised:
+        computed(engine, setup_of(tmp_path))
+    assert str(raised.value) == f"address must be of a Ray cluster, got auto: {said}"
