@@ -90,12 +90,17 @@ class RayEngine:
         self._place = str(scratch / "shipped") if address is None else shared
 
     def compute(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
-        """:raises WorkerError: if a machine of the cluster has other versions than this one"""
+        """
+        :raises WorkerError: if a machine of the cluster has other versions than this one, or for an
+            error of the strategy that cannot travel
+        """
         known = self._ray.exceptions
         self._connect()
         try:
             yield from self._on_cluster(setup, windows)
         except known.RayTaskError as error:
+            if type(error.cause) is known.RayError:  # in place of one that cannot be pickled
+                raise _failed(error.cause) from error
             if isinstance(error.cause, known.RayError):  # such as what was shipped, and is lost
                 raise _lost(error.cause) from error
             raise error.cause from error
@@ -105,6 +110,8 @@ class RayEngine:
                     f"a worker of the cluster cannot start: {str(error).splitlines()[-1]}"
                 ) from error
             raise _lost(error) from error
+        except getattr(known, "UnserializableException", ()) as error:  # older Rays have none
+            raise _failed(error) from error
         except known.RayError as error:
             raise _lost(error) from error
         finally:
@@ -186,6 +193,11 @@ def _check_answers(address: str) -> None:
 def _in_one_line(error: Exception) -> str:
     """Ray gives versions that differ in lines of their own."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _failed(error: Exception) -> WorkerError:
+    """:param error: Ray's, with the traceback of one that cannot be pickled, or not unpickled"""
+    return WorkerError(f"a worker of the cluster failed: {str(error).strip().splitlines()[-1]}")
 
 
 def _lost(error: Exception) -> WorkerLostError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 
 import pytest
@@ -144,6 +145,34 @@ def test_an_error_of_the_strategy_is_itself(tmp_path, error):
     with pytest.raises(type(error)) as raised:
         computed(engine, setup_of(tmp_path))
     assert raised.value is error
+
+
+class LockedError(Exception):
+    """It cannot be pickled."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.lock = Lock()
+
+
+class WordedError(Exception):
+    """It can be pickled, and not unpickled."""
+
+    def __init__(self, name: str, allowed: str) -> None:
+        super().__init__(f"{name} must be {allowed}")
+
+
+@pytest.mark.parametrize(
+    "error", [LockedError("stoploss must be set"), WordedError("stoploss", "set")]
+)
+def test_an_error_of_the_strategy_that_cannot_travel_is_no_loss(tmp_path, error):
+    raised = raised_in_worker(error)
+    back = known.RayError.from_bytes(raised.to_bytes())  # as Ray hands it over
+    assert not isinstance(getattr(back, "cause", None), type(error))
+    engine, _ = failing(tmp_path, back)
+    said = rf"^a worker of the cluster failed: {type(error).__name__}: stoploss must be set$"
+    with pytest.raises(WorkerError, match=said):
+        computed(engine, setup_of(tmp_path))
 
 
 def test_a_machine_without_perpkit_is_named(tmp_path):
