@@ -83,11 +83,7 @@ class RayEngine:
     def __init__(self, jobs: int | None, address: str | None, scratch: Path) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers
         self._ray: Any = import_module("ray")
-        self._jobs, self._address = jobs, address
-        # Elsewhere below the temporary folder of each machine, where no name may be guessed:
-        # strategies in it are executed.
-        shared = f"perpkit-walkforward-{secrets.token_hex(16)}"
-        self._place = str(scratch / "shipped") if address is None else shared
+        self._jobs, self._address, self._scratch = jobs, address, scratch
 
     def compute(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
         """
@@ -135,6 +131,7 @@ class RayEngine:
         ray = self._ray
         # Each machine fetches it once into its part of the object store.
         shipment = ray.put(_Shipment.packed(setup))
+        place = self._new_place()
         # By default Ray would fill the first machine, and a worker that runs holds no processor: as
         # many would go to a small machine as to a large one.
         holds = {} if self._jobs else {"num_cpus": 1}
@@ -143,7 +140,7 @@ class RayEngine:
         )(_Remote)
         jobs = self._jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
         workers = [
-            kind.remote(setup.request.made_with, [shipment], self._place)
+            kind.remote(setup.request.made_with, [shipment], place)
             for _ in range(min(jobs, len(windows)))
         ]
         waiting = list(windows)
@@ -163,9 +160,16 @@ class RayEngine:
         finally:
             for worker in workers:
                 ray.kill(worker)
-            self._remove()
+            self._remove(place)
 
-    def _remove(self) -> None:
+    def _new_place(self) -> str:
+        if self._address is None:
+            return str(self._scratch / "shipped")
+        # Below the temporary folder of each machine, where no name may be guessed: strategies in it
+        # are executed. After a loss, the place before may be one that is half removed.
+        return f"perpkit-walkforward-{secrets.token_hex(16)}"
+
+    def _remove(self, place: str) -> None:
         """Has each machine remove what it was sent; the scratch folder is removed by its owner."""
         if self._address is None:
             return
@@ -176,7 +180,7 @@ class RayEngine:
             for each in ray.nodes()
             if each["Alive"]
         ]
-        asked = [task.remote(self._place) for task in tasks]
+        asked = [task.remote(place) for task in tasks]
         ray.wait(asked, num_returns=len(asked), timeout=_REMOVING_S)
 
 

@@ -52,6 +52,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
         self.killed, self.is_on = 0, False
+        self.places: set[str] = set()
 
     def init(self, **_options):
         self.is_on = True
@@ -65,9 +66,17 @@ class Failing:
     def remote(self, **options):
         self.options = options
         compute = SimpleNamespace(remote=lambda window: window.number)
-        return lambda _kind: SimpleNamespace(remote=lambda *_: SimpleNamespace(compute=compute))
 
-    def wait(self, running, num_returns):
+        def made(_versions, _shipment, place):
+            self.places.add(place)
+            return SimpleNamespace(compute=compute)
+
+        return lambda _kind: SimpleNamespace(remote=made)
+
+    def nodes(self):
+        return ()
+
+    def wait(self, running, num_returns, timeout=None):
         return running[:num_returns], running[num_returns:]
 
     def get(self, _reference):
@@ -88,7 +97,8 @@ class Computing(Failing):
     """Ray that has results, on a cluster with so many processors."""
 
     def __init__(self, processors: float) -> None:
-        self.processors, self.killed = processors, 0
+        super().__init__(AssertionError())
+        self.processors = processors
 
     def cluster_resources(self):
         return {"CPU": self.processors}
@@ -136,6 +146,17 @@ def test_a_worker_holds_a_processor_while_it_has_work(tmp_path, jobs, processors
     # The first is given back as soon as no window waits for it.
     assert given_back == [max(0, n - 3 + workers) for n in (1, 2, 3)]
     assert (found.killed, found.options.get("num_cpus")) == (workers, held)
+
+
+def test_after_a_loss_machines_unpack_into_another_place(tmp_path):
+    """In the one before, files may be missing: its removal was cut off."""
+    engine = RayEngine(2, "auto", tmp_path)
+    found = engine._ray = Failing(known.NodeDiedError("the node is dead"))
+    for computations in (1, 2):
+        with pytest.raises(WorkerLostError):
+            computed(engine, setup_of(tmp_path))
+        assert len(found.places) == computations
+    assert not any(Path(place).is_absolute() for place in found.places)
 
 
 @pytest.mark.parametrize("error", [ValueError("stoploss must be set"), KeyError("close")])
