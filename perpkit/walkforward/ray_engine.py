@@ -164,7 +164,7 @@ class RayEngine:
 
     def _new_place(self) -> str:
         if self._address is None:
-            return str(self._scratch / "shipped")
+            return str(self._scratch)
         # Below the temporary folder of each machine, where no name may be guessed: strategies in it
         # are executed. After a loss, the place before may be one that is half removed.
         return f"perpkit-walkforward-{secrets.token_hex(16)}"
@@ -214,7 +214,8 @@ class _Remote:
 
     :param wanted: the versions to compute with
     :param shipment: its reference, in a list so that it is fetched by versions that are known
-    :param place: of a folder for it; one that is not absolute is below the temporary folder
+    :param place: of a folder for it; one that is not absolute is below the temporary folder, and
+        made there
     """
 
     def __init__(self, wanted: Mapping[str, str], shipment: Sequence[Any], place: str) -> None:
@@ -230,7 +231,7 @@ class _Remote:
         # Of those found, only what is wanted counts: of trainers, if the run trains models.
         check_versions(self._wanted, made_with(learning=True))
         shipment: _Shipment = import_module("ray").get(self._shipment[0])
-        folder = private_folder(_folder(self._place))
+        folder = existing_folder(self._place)
         return Worker(shipment.unpacked(folder), folder)
 
 
@@ -248,6 +249,16 @@ def check_versions(wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
             f"workers must have the versions of this machine, which are not those of {node()}: "
             f"{', '.join(differing)}"
         )
+
+
+def existing_folder(place: str) -> Path:
+    """Returns the folder of a place, made unless it is absolute, where the run has made it.
+
+    :raises ValueError: if it is made, and is another user's
+    """
+    folder = _folder(place)
+    # A run's own folder may lie on a file system that has no owners or modes.
+    return folder if Path(place).is_absolute() else private_folder(folder)
 
 
 def _short(value: str) -> str:

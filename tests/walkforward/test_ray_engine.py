@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import tempfile
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -11,7 +13,13 @@ import pytest
 from perpkit.learning.trainers import trainers
 from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.engines import WorkerLostError
-from perpkit.walkforward.ray_engine import RayEngine, WorkerError, _Remote, check_versions
+from perpkit.walkforward.ray_engine import (
+    RayEngine,
+    WorkerError,
+    _Remote,
+    check_versions,
+    existing_folder,
+)
 from perpkit.walkforward.worker import Setup
 from tests.cases import SLOW
 from tests.walkforward import runs
@@ -232,7 +240,18 @@ def test_a_real_worker_of_another_version_refuses(tmp_path):
     with pytest.raises(WorkerError, match=r"perpkit 0\.0\.1 \(there ") as raised:
         computed(RayEngine(1, None, tmp_path), setup)
     assert "\n" not in str(raised.value)
-    assert not (tmp_path / "shipped").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_only_a_folder_among_those_of_others_must_be_private(tmp_path, monkeypatch):
+    """On some file systems every folder of the user's own has this mode."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert stat.S_IMODE(existing_folder("made").stat().st_mode) == 0o700
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work").chmod(0o777)
+    assert existing_folder(str(tmp_path / "work")) == tmp_path / "work"
+    with pytest.raises(ValueError, match="only this user can read and write"):
+        existing_folder("work")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "localhost:99999", "[::1]:9"])
