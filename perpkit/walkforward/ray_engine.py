@@ -164,7 +164,7 @@ class RayEngine:
 
     def _new_place(self) -> str:
         if self._address is None:
-            return str(self._scratch)
+            return str(self._scratch.absolute())
         # Below the temporary folder of each machine, where no name may be guessed: strategies in it
         # are executed. After a loss, the place before may be one that is half removed.
         return f"perpkit-walkforward-{secrets.token_hex(16)}"

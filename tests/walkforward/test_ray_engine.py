@@ -167,6 +167,15 @@ def test_after_a_loss_machines_unpack_into_another_place(tmp_path):
     assert not any(Path(place).is_absolute() for place in found.places)
 
 
+def test_workers_of_this_machine_have_the_runs_folder(tmp_path, monkeypatch):
+    """Also where `--out` is relative."""
+    monkeypatch.chdir(tmp_path)
+    engine, setup = RayEngine(2, None, Path("work")), setup_of(tmp_path)
+    found = engine._ray = Computing(2)
+    assert len(computed(engine, setup)) == len(setup.request.windows)
+    assert found.places == {str(tmp_path / "work")}
+
+
 @pytest.mark.parametrize("error", [ValueError("stoploss must be set"), KeyError("close")])
 def test_an_error_of_the_strategy_is_itself(tmp_path, error):
     """It would be the same in the next worker, and is not computed again."""
