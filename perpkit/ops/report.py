@@ -115,7 +115,9 @@ def _view(
 ) -> View:
     found, tests = _found(given, results, strategy)
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
-    market = given.market(found)
+    # A backtest knows where its candles are, and a bot beside it is explained by the same ones.
+    tested = beside if found.is_bot and beside is not None and not beside.is_bot else found
+    market = given.market(tested)
     walked = None if tests is None else _judged(tests, given.config, market)
     seals = () if tests is None else _seals(given.config)
     from perpkit.report.view import View, runs_of
