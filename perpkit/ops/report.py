@@ -115,9 +115,14 @@ def _view(
 ) -> View:
     found, tests = _found(given, results, strategy)
     beside = None if other is None else given.results(other, _same(given, other, found.strategy))
-    market = given.market(found)
-    walked = None if tests is None else _judged(tests, given.config, market)
-    seals = () if tests is None else _seals(given.config)
+    # A backtest knows where its candles are, and a bot beside it is explained by the same ones.
+    tested = beside if found.is_bot and beside is not None and not beside.is_bot else found
+    market = given.market(tested)
+    walked: Verdict | None = None
+    seals: tuple[Seal, ...] = ()
+    if tests is not None:
+        userdir = user_directory(given.config, None)
+        walked, seals = _judged(tests, userdir, market), _seals(userdir)
     from perpkit.report.view import View, runs_of
     from perpkit.research.liquidation import with_liquidations
 
@@ -169,20 +174,20 @@ def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Wal
     return as_results(run, path), run
 
 
-def _judged(run: WalkedRun, config: list[Path] | None, market: StoredMarket) -> Verdict:
+def _judged(run: WalkedRun, userdir: Path, market: StoredMarket) -> Verdict:
     """Returns the verdict as `perpkit verdict` gives it, with the same log and the same candles."""
     from perpkit.ops.verdict import holding_beside, tried, usual_log
     from perpkit.walkforward.verdict import verdict
 
-    log = usual_log(None, user_directory(config, None))
+    log = usual_log(None, userdir)
     return verdict(run, ideas=tried(run, log), hold=holding_beside(run, market))
 
 
-def _seals(config: list[Path] | None) -> tuple[Seal, ...]:
-    """Returns what `perpkit holdout show` shows with the same configuration."""
+def _seals(userdir: Path) -> tuple[Seal, ...]:
+    """Returns what `perpkit holdout show` shows of the same user directory."""
     from perpkit.walkforward.holdout import place, read_seals
 
-    return read_seals(place(user_directory(config, None)))
+    return read_seals(place(userdir))
 
 
 def _same(given: Input, path: Path, strategy: str) -> str | None:

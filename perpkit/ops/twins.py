@@ -39,7 +39,7 @@ def _seconds(timerange: str | None) -> tuple[float | None, float | None]:
 
 
 def document(bot: Results, found: Sequence[Explained]) -> dict[str, Any]:
-    from perpkit.research.explaining import by_cause, sentence
+    from perpkit.research.explaining import summed
 
     def side(trade: Any) -> dict[str, Any] | None:
         if trade is None:
@@ -60,11 +60,7 @@ def document(bot: Results, found: Sequence[Explained]) -> dict[str, Any]:
             }
             for one in found
         ],
-        "causes": {
-            cause: {"amount": amount, "trades": count}
-            for cause, (amount, count) in by_cause(found).items()
-        },
-        "said": sentence(found, bot.stake_currency),
+        **summed(found, bot.stake_currency),
     }
 
 

@@ -11,7 +11,7 @@ from perpkit.report.section import Missing, Section
 from perpkit.report.sections.learned import figures as learned_figures
 from perpkit.report.sections.months import monthly_returns
 from perpkit.report.view import Run, View
-from perpkit.research.explaining import NoTwinsError, by_cause, sentence
+from perpkit.research.explaining import NoTwinsError, summed
 from perpkit.research.freqtrade_figures import own_figures
 from perpkit.research.hyperopt.words import verdict
 from perpkit.research.stress.break_even import break_even
@@ -56,13 +56,7 @@ def _twins(view: View) -> dict[str, Any] | None:
         found = view.twins
     except NoTwinsError:
         return None
-    if found is None:
-        return None
-    sums = by_cause(found).items()
-    return {
-        "causes": {cause: {"amount": amount, "trades": count} for cause, (amount, count) in sums},
-        "said": sentence(found, view.currency),
-    }
+    return None if found is None else summed(found, view.currency)
 
 
 def _run(run: Run) -> dict[str, Any]:

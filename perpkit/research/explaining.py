@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -70,6 +71,18 @@ def sentence(found: Sequence[Explained], currency: str) -> str:
     )
     way = "more" if total >= 0 else "less"
     return f"{said} The bot made {abs(total):,.2f} {currency} {way}: {parts}."
+
+
+def summed(found: Sequence[Explained], currency: str) -> dict[str, Any]:
+    """Returns the sum of each cause, and what `sentence` says, as JSON can hold them.
+
+    :param currency: the stake's
+    """
+    sums = by_cause(found).items()
+    return {
+        "causes": {cause: {"amount": amount, "trades": count} for cause, (amount, count) in sums},
+        "said": sentence(found, currency),
+    }
 
 
 def by_cause(found: Sequence[Explained]) -> dict[str, tuple[float, int]]:

@@ -83,19 +83,20 @@ class RayEngine:
     def __init__(self, jobs: int | None, address: str | None, scratch: Path) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers
         self._ray: Any = import_module("ray")
-        self._jobs, self._address = jobs, address
-        # Elsewhere below the temporary folder of each machine, where no name may be guessed:
-        # strategies in it are executed.
-        shared = f"perpkit-walkforward-{secrets.token_hex(16)}"
-        self._place = str(scratch / "shipped") if address is None else shared
+        self._jobs, self._address, self._scratch = jobs, address, scratch
 
     def compute(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
-        """:raises WorkerError: if a machine of the cluster has other versions than this one"""
+        """
+        :raises WorkerError: if a machine of the cluster has other versions than this one, or for an
+            error of the strategy that cannot travel
+        """
         known = self._ray.exceptions
         self._connect()
         try:
             yield from self._on_cluster(setup, windows)
         except known.RayTaskError as error:
+            if type(error.cause) is known.RayError:  # in place of one that cannot be pickled
+                raise _failed(error.cause) from error
             if isinstance(error.cause, known.RayError):  # such as what was shipped, and is lost
                 raise _lost(error.cause) from error
             raise error.cause from error
@@ -105,6 +106,8 @@ class RayEngine:
                     f"a worker of the cluster cannot start: {str(error).splitlines()[-1]}"
                 ) from error
             raise _lost(error) from error
+        except getattr(known, "UnserializableException", ()) as error:  # older Rays have none
+            raise _failed(error) from error
         except known.RayError as error:
             raise _lost(error) from error
         finally:
@@ -120,22 +123,24 @@ class RayEngine:
             _check_answers(self._address)
             self._ray.init(address=self._address, **options)
         except (OSError, OverflowError, RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
             raise WorkerError(
-                f"address must be of a Ray cluster, got {self._address}: {reason}"
+                f"address must be of a Ray cluster, got {self._address}: {_in_one_line(error)}"
             ) from error
 
     def _on_cluster(self, setup: Setup, windows: Sequence[Window]) -> Iterator[Computed]:
         ray = self._ray
         # Each machine fetches it once into its part of the object store.
         shipment = ray.put(_Shipment.packed(setup))
-        # By default Ray would fill the first machine.
+        place = self._new_place()
+        # By default Ray would fill the first machine, and a worker that runs holds no processor: as
+        # many would go to a small machine as to a large one.
+        holds = {} if self._jobs else {"num_cpus": 1}
         kind = ray.remote(
-            max_restarts=_TRIES, max_task_retries=_TRIES, scheduling_strategy="SPREAD"
+            max_restarts=_TRIES, max_task_retries=_TRIES, scheduling_strategy="SPREAD", **holds
         )(_Remote)
-        jobs = self._jobs or int(ray.cluster_resources().get("CPU", 1))
+        jobs = self._jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
         workers = [
-            kind.remote(setup.request.made_with, [shipment], self._place)
+            kind.remote(setup.request.made_with, [shipment], place)
             for _ in range(min(jobs, len(windows)))
         ]
         waiting = list(windows)
@@ -148,13 +153,23 @@ class RayEngine:
                 computed: Computed = ray.get(done)
                 if waiting:
                     running[worker.compute.remote(waiting.pop(0))] = worker
+                else:  # another one may wait for its processor
+                    workers.remove(worker)
+                    ray.kill(worker)
                 yield computed
         finally:
             for worker in workers:
                 ray.kill(worker)
-            self._remove()
+            self._remove(place)
 
-    def _remove(self) -> None:
+    def _new_place(self) -> str:
+        if self._address is None:
+            return str(self._scratch.absolute())
+        # Below the temporary folder of each machine, where no name may be guessed: strategies in it
+        # are executed. After a loss, the place before may be one that is half removed.
+        return f"perpkit-walkforward-{secrets.token_hex(16)}"
+
+    def _remove(self, place: str) -> None:
         """Has each machine remove what it was sent; the scratch folder is removed by its owner."""
         if self._address is None:
             return
@@ -165,7 +180,7 @@ class RayEngine:
             for each in ray.nodes()
             if each["Alive"]
         ]
-        asked = [task.remote(self._place) for task in tasks]
+        asked = [task.remote(place) for task in tasks]
         ray.wait(asked, num_returns=len(asked), timeout=_REMOVING_S)
 
 
@@ -179,6 +194,16 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
 
 
+def _in_one_line(error: Exception) -> str:
+    """Ray gives versions that differ in lines of their own."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _failed(error: Exception) -> WorkerError:
+    """:param error: Ray's, with the traceback of one that cannot be pickled, or not unpickled"""
+    return WorkerError(f"a worker of the cluster failed: {str(error).strip().splitlines()[-1]}")
+
+
 def _lost(error: Exception) -> WorkerLostError:
     reason = next(iter(str(error).splitlines()), "")
     return WorkerLostError(f"{type(error).__name__}: {reason}")
@@ -189,7 +214,8 @@ class _Remote:
 
     :param wanted: the versions to compute with
     :param shipment: its reference, in a list so that it is fetched by versions that are known
-    :param place: of a folder for it; one that is not absolute is below the temporary folder
+    :param place: of a folder for it; one that is not absolute is below the temporary folder, and
+        made there
     """
 
     def __init__(self, wanted: Mapping[str, str], shipment: Sequence[Any], place: str) -> None:
@@ -202,9 +228,10 @@ class _Remote:
         return window.number, self._worker.compute(window)
 
     def _made(self) -> Worker:
-        check_versions(self._wanted, made_with())
+        # Of those found, only what is wanted counts: of trainers, if the run trains models.
+        check_versions(self._wanted, made_with(learning=True))
         shipment: _Shipment = import_module("ray").get(self._shipment[0])
-        folder = private_folder(_folder(self._place))
+        folder = existing_folder(self._place)
         return Worker(shipment.unpacked(folder), folder)
 
 
@@ -222,6 +249,16 @@ def check_versions(wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
             f"workers must have the versions of this machine, which are not those of {node()}: "
             f"{', '.join(differing)}"
         )
+
+
+def existing_folder(place: str) -> Path:
+    """Returns the folder of a place, made unless it is absolute, where the run has made it.
+
+    :raises ValueError: if it is made, and is another user's
+    """
+    folder = _folder(place)
+    # A run's own folder may lie on a file system that has no owners or modes.
+    return folder if Path(place).is_absolute() else private_folder(folder)
 
 
 def _short(value: str) -> str:

@@ -356,3 +356,22 @@ def test_the_report_of_both_says_the_same(case):
         shown = page.read_text()
         assert 'id="twins"' in shown
         assert "The largest differences, 1 of 1." in shown
+
+
+def test_a_bot_that_lies_elsewhere_is_explained_by_the_backtests_candles(case, monkeypatch):
+    case.live(SPIKED, 10, 20, rate=120.0)
+    case.tested(SPIKED, 10, 20)
+    code, out, err = case.compared("--json")
+    assert code == 0, err
+    userdir = case.folder / "freqtrade"
+    export = userdir / "backtest_results" / "export.json"
+    for path, moved in (("data", userdir / "data" / "binance"), (export.name, export)):
+        moved.parent.mkdir(parents=True)
+        (case.folder / path).rename(moved)
+    monkeypatch.chdir(userdir / "data")  # where there is no user directory
+    asked = ["report", case.database, "--with", export, "--json", "--starting-balance", 1000]
+    result = CliRunner().invoke(app, [str(each) for each in asked])
+    assert result.exit_code == 0, result.stderr
+    causes = json.loads(result.stdout)["twins"]["causes"]
+    assert "data revised" in causes
+    assert causes == json.loads(out)["causes"]
