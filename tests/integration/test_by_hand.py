@@ -27,6 +27,7 @@ from tests.bench.acts import (
     add_fault,
     asked,
     breaches,
+    fill,
     hold,
     live_stops,
     remove_fault,
@@ -288,6 +289,26 @@ def test_an_entry_that_waits_ends_where_a_position_is_opened_by_hand(state, amou
         assert (venue.amount, bot.trades()) == (Decimal(amount), [])
         [message] = [m for m in warnings(bot) if "open trades" not in m]
         assert f"holds {float(amount):g} that" in message
+
+
+def test_a_fill_between_the_requests_of_a_comparison_ends_no_entry():
+    """Its position is shown, and the order still without it; the next comparison shows both."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order, api = wait_in_book(bot, venue), bot.bot.exchange._api
+        open_orders = api.fapiPrivateGetOpenOrders
+
+        def filled_after():
+            seen = open_orders()
+            if not order.executed:
+                fill(venue, order, STEP_SIZE)
+            return seen
+
+        api.fapiPrivateGetOpenOrders = filled_after
+        bot.run_until(lambda: venue.amount, 2 * MINUTE, STEP)
+        assert "holds 0.001 that" in refusal(bot)
+        bot.run(1, STEP)
+        assert refusal(bot) is None
+        assert order.is_open
 
 
 # Orders that rest, and orders that close

@@ -34,6 +34,7 @@ class ExitsBeside:
 
     :param exits: knows the limits that stand for market orders
     :param is_foreign: whether the exchange holds more than a trade on its side of the pair
+    :param is_surely_foreign: whether a second comparison has shown that, too
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class ExitsBeside:
         sent: SentOrders,
         exits: MarketExits,
         is_foreign: Callable[[Trade], bool],
+        is_surely_foreign: Callable[[Trade], bool],
         trying: Trying,
     ) -> None:
         self._bot = bot
         self._sent = sent
         self._exits = exits
         self._is_foreign = is_foreign
+        self._is_surely_foreign = is_surely_foreign
         self._trying = trying
         self._pairs: set[str] = set()  # with such a position when an exit was last sent
         self._reported: set[str] = set()  # client ids of exits that are waited for
@@ -83,7 +86,9 @@ class ExitsBeside:
     def keep(self) -> None:
         """Makes market orders of exits that rest. Never raises; the bot's lock must be held."""
         for trade in Trade.get_open_trades():
-            if self._is_foreign(trade) and not self._exits.leaves(trade) and _resting(trade):
+            if not self._is_surely_foreign(trade) or self._exits.leaves(trade):
+                continue
+            if _resting(trade):
                 with self._trying(f"Leaving {trade.pair} beside a position of the trader"):
                     self._leave(trade)
 

@@ -110,7 +110,12 @@ class StopGuard:
             self._trying,
         )
         self._beside = ExitsBeside(
-            self._bot, self._sent, self._exits, self._reconciliation.is_foreign, self._trying
+            self._bot,
+            self._sent,
+            self._exits,
+            self._reconciliation.is_foreign,
+            self._reconciliation.is_surely_foreign,
+            self._trying,
         )
         self._stops = StopPolicy(
             self._bot,

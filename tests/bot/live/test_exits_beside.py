@@ -63,9 +63,12 @@ class Sent:
 
 class Desk:
     def __init__(self) -> None:
-        self.bot, self.sent, self.foreign, self.crossing = Bot(), Sent(), True, False
+        self.bot, self.sent, self.crossing = Bot(), Sent(), False
+        self.foreign = self.sure = True
         exits = SimpleNamespace(leaves=lambda _: self.crossing)
-        self.part = ExitsBeside(self.bot, self.sent, exits, lambda _: self.foreign, Trying())
+        self.part = ExitsBeside(
+            self.bot, self.sent, exits, lambda _: self.foreign, lambda _: self.sure, Trying()
+        )
         leave_at_market(self.bot, lambda _: self.foreign)
 
     def leave(self, trade, check=SIGNAL) -> bool:
@@ -176,10 +179,10 @@ def test_an_exit_that_rests_becomes_a_market_order(desk, amount, cancelled, left
     assert desk.bot.exits == expected
 
 
-@pytest.mark.parametrize(("foreign", "leaves"), [(False, False), (True, True)])
-def test_other_exits_stay_as_they_are(desk, foreign, leaves):
-    """Without such a position, and those that are to fill at once."""
-    desk.foreign, desk.crossing = foreign, leaves
+@pytest.mark.parametrize(("sure", "leaves"), [(False, False), (True, True)])
+def test_other_exits_stay_as_they_are(desk, sure, leaves):
+    """Where one comparison alone has shown such a position, and those that are to fill at once."""
+    desk.sure, desk.crossing = sure, leaves
     rests(factories.trade(), 0.01)
     desk.keep()
     assert desk.bot.exits == []
