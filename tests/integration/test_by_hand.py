@@ -233,6 +233,25 @@ def test_an_exit_that_rests_does_not_stay_beside_the_stop(side):
         check_sold_its_own(bot, venue, theirs)
 
 
+def test_an_exit_that_has_filled_in_part_does_not_stay_beside_the_stop():
+    """Freqtrade cancels none whose rest is worth less than a stake may be."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        theirs = venue.amount
+        bot.bot.exchange.get_min_pair_stake_amount = lambda *_: 1_000.0
+        RPC(bot.bot)._rpc_force_exit("1", "limit", price=50_500.0)
+        [resting] = [order for order in venue.account.orders.values() if order.is_open]
+        fill(venue, resting, STEP_SIZE)
+        trade_by_hand(venue, theirs)
+        bot.run(15, STEP)
+        assert not resting.is_open
+        [trade] = bot.trades()
+        assert not trade.is_open
+        assert (venue.amount, live_stops(venue)) == (theirs, [])
+        fills = [m["amount"] for m in bot.messages if str(m["type"]) == "exit_fill"]
+        assert fills == pytest.approx([float(STEP_SIZE), float(theirs - STEP_SIZE)])
+
+
 # Opened, before there is a trade
 
 

@@ -12,11 +12,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from freqtrade.constants import CANCEL_REASON
 from freqtrade.enums import ExitCheckTuple, ExitType
 from freqtrade.persistence import Order, Trade
 from freqtrade.rpc import RPCException
 
+from perpkit.bot.live.closing_fills import ClosingFills
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.order_matching import is_of_kind
@@ -33,6 +33,7 @@ class ExitsBeside:
     """Made once for a running live bot.
 
     :param exits: knows the limits that stand for market orders
+    :param closing: ends exits that rest, also one that Freqtrade keeps for what it has filled
     :param is_foreign: whether the exchange holds more than a trade on its side of the pair
     :param is_surely_foreign: whether a second comparison has shown that, too
     """
@@ -42,6 +43,7 @@ class ExitsBeside:
         bot: Any,
         sent: SentOrders,
         exits: MarketExits,
+        closing: ClosingFills,
         is_foreign: Callable[[Trade], bool],
         is_surely_foreign: Callable[[Trade], bool],
         trying: Trying,
@@ -49,6 +51,7 @@ class ExitsBeside:
         self._bot = bot
         self._sent = sent
         self._exits = exits
+        self._closing = closing
         self._is_foreign = is_foreign
         self._is_surely_foreign = is_surely_foreign
         self._trying = trying
@@ -58,13 +61,15 @@ class ExitsBeside:
 
     def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
         """Replaces Freqtrade's method; waits for an earlier exit while that may be carried out,
-        15 seconds at most.
+        15 seconds at most, and ends one that rests.
 
         :raises RPCException: a forced exit has to wait, and the bot would not try it again
+        :raises ExchangeError: an exit that rests may still be there, and other errors of Freqtrade
         """
         number = self._awaited(trade.pair)
         # When the first one is carried out, what is left may equal the trade: no difference.
-        if self._is_foreign(trade):
+        foreign = self._is_foreign(trade)
+        if foreign:
             self._pairs.add(trade.pair)
         elif number is None:
             self._pairs.discard(trade.pair)
@@ -80,6 +85,12 @@ class ExitsBeside:
                 self._reported.add(number)
                 logger.warning(f"{why}.")
             return False
+        if foreign:
+            before = trade.amount
+            if not self._end_resting(trade):
+                return False
+            if trade.amount < before and how.get("sub_trade_amt"):
+                return False  # it has been measured before that: it is decided on again
         placed: bool = self._exit(trade, limit, exit_check, **how)
         return placed
 
@@ -103,13 +114,18 @@ class ExitsBeside:
                 return intent.client_id
         return None
 
+    def _end_resting(self, trade: Trade) -> bool:
+        """Returns whether the trade is still open, without an exit in the book."""
+        for order in _resting(trade):
+            self._closing.end(trade, order)
+        return bool(trade.is_open)
+
     def _leave(self, trade: Trade) -> None:
         resting = _resting(trade)
         stays = trade.amount - sum(order.safe_amount for order in resting)
-        reason = CANCEL_REASON["REPLACE"]
-        self._bot.cancel_open_orders_of_trade(trade, [trade.exit_side], reason, True)
+        is_open = self._end_resting(trade)
         part = trade.amount - stays  # without what they had filled
-        if not trade.is_open or _resting(trade) or part <= DUST:
+        if not is_open or part <= DUST:
             return
         tag = resting[0].ft_order_tag or ExitType.PARTIAL_EXIT.value
         logger.warning(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.enums import ExitCheckTuple, ExitType
+from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Order, Trade
 from freqtrade.rpc import RPCException
 
@@ -32,12 +33,18 @@ class Bot(SimpleNamespace):
         self.exits.append((exit_check.exit_reason, how))
         return True
 
-    def cancel_open_orders_of_trade(self, trade, sides, reason, replacing) -> None:
-        for order in trade.open_orders if self.cancelled is not None else []:
-            assert order.ft_order_side in sides
-            order.ft_is_open = False
-            trade.amount -= self.cancelled
+    def end(self, trade, order) -> None:
+        """As `ClosingFills` does it."""
+        assert order.ft_order_side == trade.exit_side
+        if self.cancelled is None:
+            raise TemporaryError("it has not been cancelled")
+        order.ft_is_open = False
+        trade.amount -= self.cancelled
+        trade.is_open = trade.amount > 0
         Trade.commit()
+
+    def cancel_open_orders_of_trade(self, *_) -> None:
+        """Keeps an order for what it has filled."""
 
 
 class Sent:
@@ -67,13 +74,19 @@ class Desk:
         self.foreign = self.sure = True
         exits = SimpleNamespace(leaves=lambda _: self.crossing)
         self.part = ExitsBeside(
-            self.bot, self.sent, exits, lambda _: self.foreign, lambda _: self.sure, Trying()
+            self.bot,
+            self.sent,
+            exits,
+            SimpleNamespace(end=self.bot.end),
+            lambda _: self.foreign,
+            lambda _: self.sure,
+            Trying(),
         )
         leave_at_market(self.bot, lambda _: self.foreign)
 
-    def leave(self, trade, check=SIGNAL) -> bool:
+    def leave(self, trade, check=SIGNAL, **how) -> bool:
         with self.bot._exit_lock:
-            return self.bot.execute_trade_exit(trade, 1.0, check)
+            return self.bot.execute_trade_exit(trade, 1.0, check, **how)
 
     def keep(self) -> None:
         with self.bot._exit_lock:
@@ -155,6 +168,38 @@ def test_an_exit_beside_a_position_of_the_trader_is_a_market_order(desk, foreign
     desk.foreign = foreign
     desk.leave(factories.trade(), ExitCheckTuple(ExitType.CUSTOM_EXIT, reason))
     assert desk.bot.exits == [(reason, how)]
+
+
+@pytest.mark.parametrize("reason", ["enough", HALTED, ExitType.EMERGENCY_EXIT.value])
+def test_an_exit_ends_one_that_rests_or_is_not_sent(desk, reason):
+    """Both would fill."""
+    trade, desk.bot.cancelled = factories.trade(), None
+    rests(trade, 0.01)
+    check = ExitCheckTuple(ExitType.CUSTOM_EXIT, reason)
+    with pytest.raises(TemporaryError):
+        desk.leave(trade, check)
+    assert desk.bot.exits == []
+    desk.bot.cancelled = 0.004
+    assert desk.leave(trade, check)
+    assert Order.get_open_orders() == []
+    assert len(desk.bot.exits) == 1
+
+
+@pytest.mark.parametrize(("filled", "how"), [(0.01, {}), (0.008, {"sub_trade_amt": 0.005})])
+def test_what_it_has_filled_meanwhile_is_not_sold_again(desk, filled, how):
+    """There is less left than the part that was decided on."""
+    trade, desk.bot.cancelled = factories.trade(), filled
+    rests(trade, 0.01)
+    assert not desk.leave(trade, **how)
+    assert desk.bot.exits == []
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_without_a_position_of_the_trader_it_is_freqtrades_business(desk, foreign):
+    trade, desk.foreign = factories.trade(), foreign
+    rests(trade, 0.01)
+    assert desk.leave(trade)
+    assert bool(Order.get_open_orders()) is not foreign
 
 
 @pytest.mark.parametrize(
