@@ -527,6 +527,20 @@ def test_a_trade_is_not_deleted_while_an_exit_of_it_may_still_fill():
         assert (venue.amount, live_stops(venue), bot.trades()) == (held, [stop], [])
 
 
+def test_a_deleted_trade_whose_entry_has_not_filled_hands_nothing_over():
+    """What the trader opens in that pair a moment later has never been the bot's."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order, earlier = wait_in_book(bot, venue), len(warnings(bot))
+        bot.bot.rpc._rpc._rpc_delete(1)
+        assert not order.is_open
+        assert (bot.trades(), refusal(bot)) == ([], None)
+        trade_by_hand(venue, Decimal("0.002"))
+        bot.run(25, STEP)
+        assert live_stops(venue) == []
+        [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
+        assert "holds 0.002 that the database does not know" in message
+
+
 @SLOW
 def test_a_trade_is_not_deleted_while_an_addition_to_it_has_no_answer():
     with live_bench(GUARDED, STILL, START) as (bot, venue):
