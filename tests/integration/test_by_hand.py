@@ -51,6 +51,7 @@ STILL = scripted_market(START, [(0, 50_000.0)])
 GUARDED = "GuardedSteered"
 STEP_SIZE = Decimal("0.001")
 BTC = "BTC/USDT:USDT"
+POST = "POST /fapi/v1/order"
 # The first of a row is in every run of the tests, the rest in long ones.
 STATES = [State.RUNNING, State.PAUSED, State.STOPPED]
 
@@ -190,12 +191,12 @@ def doubled(side: str):
         yield bot, venue, theirs
 
 
-def check_sold_its_own(bot, venue, theirs) -> None:
+def check_sold_its_own(bot, venue, theirs, orders=2) -> None:
     [trade] = bot.trades()
     assert not trade.is_open
     assert venue.amount == theirs
     assert live_stops(venue) == []
-    assert len([order for order in trade.orders if order.safe_filled]) == 2
+    assert len([order for order in trade.orders if order.safe_filled]) == orders
 
 
 @pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
@@ -214,6 +215,29 @@ def test_an_exit_that_arrives_late_sells_the_bots_part_only(side):
             rpc._rpc_force_exit("1")
         bot.run(5, STEP)
         check_sold_its_own(bot, venue, theirs)
+
+
+def test_so_does_a_part_of_an_exit_that_arrives_late():
+    """The position is larger than one market order, and the second part has no answer."""
+    with doubled("long") as (bot, venue, theirs):
+        bot.bot.exchange.markets[BTC]["limits"]["market"]["max"] = 0.006
+        engine, lost = venue.exchange.engine, []
+        place = engine.place_order
+
+        def placed(account, new, now):
+            order = place(account, new, now)
+            if lost:
+                late = {"since": now, "parameters": {"ms": 12_000}}
+                add_fault(venue, FaultKind.LATE_ORDERS, **late, times=1)
+                engine.place_order = place
+            else:
+                lost.append(add_fault(venue, FaultKind.RESPONSE_LOST, POST, times=1))
+            return order
+
+        engine.place_order = placed
+        RPC(bot.bot)._rpc_force_exit("1")
+        bot.run(6, STEP)
+        check_sold_its_own(bot, venue, theirs, orders=4)
 
 
 @pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])

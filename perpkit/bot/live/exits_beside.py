@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from freqtrade.enums import ExitCheckTuple, ExitType
+from freqtrade.exceptions import TemporaryError
+from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Order, Trade
 from freqtrade.rpc import RPCException
 
@@ -20,8 +22,10 @@ from perpkit.bot.live.closing_fills import ClosingFills
 from perpkit.bot.live.held import DUST
 from perpkit.bot.live.market_exits import MarketExits
 from perpkit.bot.live.order_matching import is_of_kind
+from perpkit.bot.live.order_purposes import meaning_of
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.sent_orders import SentOrders
+from perpkit.bot.live.stored_orders import open_trade
 from perpkit.bot.live.trying import Trying
 from perpkit.record.journal import Outcome
 from perpkit.record.order_ids import Purpose
@@ -58,6 +62,7 @@ class ExitsBeside:
         self._pairs: set[str] = set()  # with such a position when an exit was last sent
         self._reported: set[str] = set()  # client ids of exits that are waited for
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
+        self._send = replace(bot, "exchange.create_order", self.create_order)
 
     def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
         """Replaces Freqtrade's method; waits for an earlier exit while that may be carried out,
@@ -66,14 +71,7 @@ class ExitsBeside:
         :raises RPCException: a forced exit has to wait, and the bot would not try it again
         :raises ExchangeError: an exit that rests may still be there, and other errors of Freqtrade
         """
-        number = self._awaited(trade.pair)
-        # When the first one is carried out, what is left may equal the trade: no difference.
-        foreign = self._is_foreign(trade)
-        if foreign:
-            self._pairs.add(trade.pair)
-        elif number is None:
-            self._pairs.discard(trade.pair)
-        if number is not None and trade.pair in self._pairs:
+        if (number := self._awaited_beside(trade)) is not None:
             why = (
                 f"{trade.pair}: exit {number} had no answer and may still be carried out. A second "
                 "one, which could sell what the exchange holds beside the trade, waits for 15 "
@@ -85,7 +83,7 @@ class ExitsBeside:
                 self._reported.add(number)
                 logger.warning(f"{why}.")
             return False
-        if foreign:
+        if self._is_foreign(trade):
             before = trade.amount
             if not self._end_resting(trade):
                 return False
@@ -93,6 +91,19 @@ class ExitsBeside:
                 return False  # it has been measured before that: it is decided on again
         placed: bool = self._exit(trade, limit, exit_check, **how)
         return placed
+
+    def create_order(self, **order: Any) -> CcxtOrder:
+        """Replaces the method of Freqtrade's exchange, by which parts of a split exit go out: these
+        wait as well.
+
+        :raises TemporaryError: an earlier one may still be carried out
+        """
+        reduces = bool(order.get("reduceOnly"))
+        purpose = meaning_of(stop=False, reduce_only=reduces).purpose
+        trade = open_trade(order["pair"]) if is_of_kind(purpose, Purpose.EXIT) else None
+        if trade is not None and (number := self._awaited_beside(trade)) is not None:
+            raise TemporaryError(f"exit {number} had no answer and may still be carried out")
+        return self._send(**order)
 
     def keep(self) -> None:
         """Makes market orders of exits that rest. Never raises; the bot's lock must be held."""
@@ -102,6 +113,16 @@ class ExitsBeside:
             if _resting(trade):
                 with self._trying(f"Leaving {trade.pair} beside a position of the trader"):
                     self._leave(trade)
+
+    def _awaited_beside(self, trade: Trade) -> str | None:
+        """Returns the client id of an exit that has to be waited for."""
+        number = self._awaited(trade.pair)
+        # When that one is carried out, what is left may equal the trade: no difference.
+        if self._is_foreign(trade):
+            self._pairs.add(trade.pair)
+        elif number is None:
+            self._pairs.discard(trade.pair)
+        return number if trade.pair in self._pairs else None
 
     def _awaited(self, pair: str) -> str | None:
         for entry in self._sent.intents.unsettled(pair):

@@ -13,6 +13,7 @@ from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.exits_beside import ExitsBeside
 from perpkit.bot.live.leaving import HALTED, leave_at_market
+from perpkit.bot.live.order_purposes import orders_are
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.record.journal import Intent, JournalEntry, Outcome
@@ -27,7 +28,8 @@ class Bot(SimpleNamespace):
     """`cancelled` is what an order had filled when it was cancelled; None if it cannot be."""
 
     def __init__(self) -> None:
-        super().__init__(_exit_lock=TradeLock(), exits=[], cancelled=0.0)
+        super().__init__(_exit_lock=TradeLock(), exits=[], cancelled=0.0, sent=[])
+        self.exchange = SimpleNamespace(create_order=lambda **order: self.sent.append(order))
 
     def execute_trade_exit(self, trade, limit, exit_check, **how) -> bool:
         self.exits.append((exit_check.exit_reason, how))
@@ -146,6 +148,31 @@ def test_it_waits_too_when_the_rest_equals_the_trade(desk, late, goes_out):
     desk.sent.add()
     desk.foreign, desk.sent.late = False, late
     assert desk.leave(trade) is goes_out
+
+
+@pytest.mark.parametrize(
+    ("foreign", "sent", "purpose", "reduces", "goes_out"),
+    [
+        (True, True, Purpose.EXIT, True, False),
+        (True, True, Purpose.PART, True, False),
+        (True, True, Purpose.TARGET, True, True),
+        (True, True, Purpose.ENTRY, False, True),
+        (True, False, Purpose.PART, True, True),
+        (False, True, Purpose.PART, True, True),
+    ],
+)
+def test_a_part_of_a_split_exit_waits_as_well(desk, foreign, sent, purpose, reduces, goes_out):
+    trade, desk.foreign = factories.trade(), foreign
+    if sent:
+        desk.sent.add()
+    order = {"pair": trade.pair, "reduceOnly": reduces}
+    with desk.bot._exit_lock, orders_are(purpose, "enough"):
+        if goes_out:
+            desk.bot.exchange.create_order(**order)
+        else:
+            with pytest.raises(TemporaryError, match="may still be carried out"):
+                desk.bot.exchange.create_order(**order)
+    assert desk.bot.sent == [order] * goes_out
 
 
 def test_a_forced_exit_that_has_to_wait_says_so(desk):
