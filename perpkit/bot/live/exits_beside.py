@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from freqtrade.enums import ExitCheckTuple, ExitType
@@ -27,10 +28,23 @@ from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.sent_orders import SentOrders
 from perpkit.bot.live.stored_orders import open_trade
 from perpkit.bot.live.trying import Trying
+from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.record.journal import Outcome
 from perpkit.record.order_ids import Purpose
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Replaced:
+    """An exit that rested and is cancelled.
+
+    :param stays: position size once it is complete, in base currency
+    """
+
+    stays: float
+    tag: str
+    price: float
 
 
 class ExitsBeside:
@@ -61,6 +75,7 @@ class ExitsBeside:
         self._trying = trying
         self._pairs: set[str] = set()  # with such a position when an exit was last sent
         self._reported: set[str] = set()  # client ids of exits that are waited for
+        self._owed: dict[TradeKey, _Replaced] = {}  # whose market order has not gone out yet
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
         self._send = replace(bot, "exchange.create_order", self.create_order)
 
@@ -90,6 +105,8 @@ class ExitsBeside:
             if trade.amount < before and how.get("sub_trade_amt"):
                 return False  # it has been measured before that: it is decided on again
         placed: bool = self._exit(trade, limit, exit_check, **how)
+        if placed:
+            self._owed.pop(key_of(trade), None)
         return placed
 
     def create_order(self, **order: Any) -> CcxtOrder:
@@ -107,12 +124,16 @@ class ExitsBeside:
 
     def keep(self) -> None:
         """Makes market orders of exits that rest. Never raises; the bot's lock must be held."""
-        for trade in Trade.get_open_trades():
-            if not self._is_surely_foreign(trade) or self._exits.leaves(trade):
-                continue
-            if _resting(trade):
+        trades = {key_of(trade): trade for trade in Trade.get_open_trades()}
+        self._owed = {key: each for key, each in self._owed.items() if key in trades}
+        for key, trade in trades.items():
+            if key in self._owed or self._rests_beside(trade):
                 with self._trying(f"Leaving {trade.pair} beside a position of the trader"):
-                    self._leave(trade)
+                    self._leave(key, trade)
+
+    def _rests_beside(self, trade: Trade) -> bool:
+        sure = self._is_surely_foreign(trade) and not self._exits.leaves(trade)
+        return sure and bool(_resting(trade))
 
     def _awaited_beside(self, trade: Trade) -> str | None:
         """Returns the client id of an exit that has to be waited for."""
@@ -141,25 +162,32 @@ class ExitsBeside:
             self._closing.end(trade, order)
         return bool(trade.is_open)
 
-    def _leave(self, trade: Trade) -> None:
-        resting = _resting(trade)
-        stays = trade.amount - sum(order.safe_amount for order in resting)
+    def _leave(self, key: TradeKey, trade: Trade) -> None:
+        """Cancels exits that rest and sends a market order instead; retried until it is out."""
+        if key not in self._owed:
+            resting = _resting(trade)
+            stays = trade.amount - sum(order.safe_amount for order in resting)
+            tag = resting[0].ft_order_tag or ExitType.PARTIAL_EXIT.value
+            self._owed[key] = _Replaced(stays, tag, resting[0].safe_price)
+        owed = self._owed[key]
         is_open = self._end_resting(trade)
-        part = trade.amount - stays  # without what they had filled
+        part = trade.amount - owed.stays  # without what they had filled
         if not is_open or part <= DUST:
+            del self._owed[key]
             return
-        tag = resting[0].ft_order_tag or ExitType.PARTIAL_EXIT.value
-        logger.warning(
-            f"{trade.pair}: the exchange holds more than the trade. An exit that rested beside its "
-            "stop is replaced by a market order, so that both together do not sell the rest of it."
-        )
-        self._bot.execute_trade_exit(
+        placed = self._bot.execute_trade_exit(
             trade,
-            resting[0].safe_price,
-            ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=tag),
+            owed.price,
+            ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=owed.tag),
             ordertype="market",
-            **({"sub_trade_amt": part} if stays > DUST else {}),
+            **({"sub_trade_amt": part} if owed.stays > DUST else {}),
         )
+        if placed:
+            logger.warning(
+                f"{trade.pair}: the exchange holds more than the trade. An exit that rested beside "
+                "its stop is replaced by a market order, so that both together do not sell the "
+                "rest of it."
+            )
 
 
 def _resting(trade: Trade) -> list[Order]:

@@ -28,10 +28,12 @@ class Bot(SimpleNamespace):
     """`cancelled` is what an order had filled when it was cancelled; None if it cannot be."""
 
     def __init__(self) -> None:
-        super().__init__(_exit_lock=TradeLock(), exits=[], cancelled=0.0, sent=[])
+        super().__init__(_exit_lock=TradeLock(), exits=[], cancelled=0.0, sent=[], failing=False)
         self.exchange = SimpleNamespace(create_order=lambda **order: self.sent.append(order))
 
     def execute_trade_exit(self, trade, limit, exit_check, **how) -> bool:
+        if self.failing:
+            raise TemporaryError("-1008")
         self.exits.append((exit_check.exit_reason, how))
         return True
 
@@ -249,6 +251,27 @@ def test_an_exit_that_rests_becomes_a_market_order(desk, amount, cancelled, left
         part = desk.bot.exits[0][1]["sub_trade_amt"]
         desk.bot.exits[0][1]["sub_trade_amt"] = pytest.approx(part)
     assert desk.bot.exits == expected
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["", "another exit meanwhile"])
+def test_a_market_order_that_fails_is_sent_with_a_later_cycle(desk, caplog, other):
+    """Nothing else would: the exit that rested is gone."""
+    caplog.set_level(logging.WARNING)
+    trade, desk.bot.failing = factories.trade(), True
+    rests(trade, 0.004)
+    for _ in range(2):
+        desk.keep()
+        assert Order.get_open_orders() == []
+        assert "is replaced by a market order" not in caplog.text
+    desk.sure, desk.bot.failing = False, False
+    if other:
+        desk.leave(trade)
+    for _ in range(2):
+        desk.keep()
+    [(reason, how)] = desk.bot.exits
+    assert reason == ("enough" if other else "target")
+    assert other or how == {"ordertype": "market", "sub_trade_amt": pytest.approx(0.004)}
+    assert ("is replaced by a market order" in caplog.text) is not other
 
 
 @pytest.mark.parametrize(("sure", "leaves"), [(False, False), (True, True)])
