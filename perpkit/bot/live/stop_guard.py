@@ -129,7 +129,9 @@ class StopGuard:
             max_unprotected_seconds,
             self._trying,
         )
-        self._last_orders = LastOrders(self._intents, self._settlement, self._targets, closing)
+        self._last_orders = LastOrders(
+            self._bot, self._intents, self._settlement, self._targets, closing
+        )
         self._fills = Fills(self._bot, self._stops, closing, self._trying)
         self._outlived = OutlivedOrders(self._bot, self._stop_orders, closing, self._trying)
         self._compared_at: datetime | None = None
