@@ -27,6 +27,7 @@ from tests.bench.acts import (
     add_fault,
     asked,
     breaches,
+    fill,
     hold,
     live_stops,
     remove_fault,
@@ -50,6 +51,7 @@ STILL = scripted_market(START, [(0, 50_000.0)])
 GUARDED = "GuardedSteered"
 STEP_SIZE = Decimal("0.001")
 BTC = "BTC/USDT:USDT"
+POST = "POST /fapi/v1/order"
 # The first of a row is in every run of the tests, the rest in long ones.
 STATES = [State.RUNNING, State.PAUSED, State.STOPPED]
 
@@ -189,12 +191,12 @@ def doubled(side: str):
         yield bot, venue, theirs
 
 
-def check_sold_its_own(bot, venue, theirs) -> None:
+def check_sold_its_own(bot, venue, theirs, orders=2) -> None:
     [trade] = bot.trades()
     assert not trade.is_open
     assert venue.amount == theirs
     assert live_stops(venue) == []
-    assert len([order for order in trade.orders if order.safe_filled]) == 2
+    assert len([order for order in trade.orders if order.safe_filled]) == orders
 
 
 @pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
@@ -215,6 +217,29 @@ def test_an_exit_that_arrives_late_sells_the_bots_part_only(side):
         check_sold_its_own(bot, venue, theirs)
 
 
+def test_so_does_a_part_of_an_exit_that_arrives_late():
+    """The position is larger than one market order, and the second part has no answer."""
+    with doubled("long") as (bot, venue, theirs):
+        bot.bot.exchange.markets[BTC]["limits"]["market"]["max"] = 0.006
+        engine, lost = venue.exchange.engine, []
+        place = engine.place_order
+
+        def placed(account, new, now):
+            order = place(account, new, now)
+            if lost:
+                late = {"since": now, "parameters": {"ms": 12_000}}
+                add_fault(venue, FaultKind.LATE_ORDERS, **late, times=1)
+                engine.place_order = place
+            else:
+                lost.append(add_fault(venue, FaultKind.RESPONSE_LOST, POST, times=1))
+            return order
+
+        engine.place_order = placed
+        RPC(bot.bot)._rpc_force_exit("1")
+        bot.run(6, STEP)
+        check_sold_its_own(bot, venue, theirs, orders=4)
+
+
 @pytest.mark.parametrize("side", ["long", pytest.param("short", marks=SLOW)])
 def test_an_exit_that_rests_does_not_stay_beside_the_stop(side):
     """Both would fill, one after the other, while the bot is down."""
@@ -230,6 +255,25 @@ def test_an_exit_that_rests_does_not_stay_beside_the_stop(side):
             trade_by_hand(venue, theirs)
             bot.run(15, STEP)
         check_sold_its_own(bot, venue, theirs)
+
+
+def test_an_exit_that_has_filled_in_part_does_not_stay_beside_the_stop():
+    """Freqtrade cancels none whose rest is worth less than a stake may be."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        hold(bot, venue)
+        theirs = venue.amount
+        bot.bot.exchange.get_min_pair_stake_amount = lambda *_: 1_000.0
+        RPC(bot.bot)._rpc_force_exit("1", "limit", price=50_500.0)
+        [resting] = [order for order in venue.account.orders.values() if order.is_open]
+        fill(venue, resting, STEP_SIZE)
+        trade_by_hand(venue, theirs)
+        bot.run(15, STEP)
+        assert not resting.is_open
+        [trade] = bot.trades()
+        assert not trade.is_open
+        assert (venue.amount, live_stops(venue)) == (theirs, [])
+        fills = [m["amount"] for m in bot.messages if str(m["type"]) == "exit_fill"]
+        assert fills == pytest.approx([float(STEP_SIZE), float(theirs - STEP_SIZE)])
 
 
 # Opened, before there is a trade
@@ -288,6 +332,26 @@ def test_an_entry_that_waits_ends_where_a_position_is_opened_by_hand(state, amou
         assert (venue.amount, bot.trades()) == (Decimal(amount), [])
         [message] = [m for m in warnings(bot) if "open trades" not in m]
         assert f"holds {float(amount):g} that" in message
+
+
+def test_a_fill_between_the_requests_of_a_comparison_ends_no_entry():
+    """Its position is shown, and the order still without it; the next comparison shows both."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order, api = wait_in_book(bot, venue), bot.bot.exchange._api
+        open_orders = api.fapiPrivateGetOpenOrders
+
+        def filled_after():
+            seen = open_orders()
+            if not order.executed:
+                fill(venue, order, STEP_SIZE)
+            return seen
+
+        api.fapiPrivateGetOpenOrders = filled_after
+        bot.run_until(lambda: venue.amount, 2 * MINUTE, STEP)
+        assert "holds 0.001 that" in refusal(bot)
+        bot.run(1, STEP)
+        assert refusal(bot) is None
+        assert order.is_open
 
 
 # Orders that rest, and orders that close
@@ -485,6 +549,20 @@ def test_a_trade_is_not_deleted_while_an_exit_of_it_may_still_fill():
         delete(trade.id)
         bot.run(12 * 6, STEP)  # until the price has passed it
         assert (venue.amount, live_stops(venue), bot.trades()) == (held, [stop], [])
+
+
+def test_a_deleted_trade_whose_entry_has_not_filled_hands_nothing_over():
+    """What the trader opens in that pair a moment later has never been the bot's."""
+    with live_bench(GUARDED, STILL, START) as (bot, venue):
+        order, earlier = wait_in_book(bot, venue), len(warnings(bot))
+        bot.bot.rpc._rpc._rpc_delete(1)
+        assert not order.is_open
+        assert (bot.trades(), refusal(bot)) == ([], None)
+        trade_by_hand(venue, Decimal("0.002"))
+        bot.run(25, STEP)
+        assert live_stops(venue) == []
+        [message] = [m for m in warnings(bot)[earlier:] if "open trades" not in m]
+        assert "holds 0.002 that the database does not know" in message
 
 
 @SLOW

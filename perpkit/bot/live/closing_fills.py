@@ -69,7 +69,8 @@ class ClosingFills:
             f"{found.get('filled') or 0.0:g} of it have filled."
         )
         # A message about an entry would also cancel the stop.
-        self.update_trade_state(trade, number, found, send_msg=False)
+        said = order.ft_order_side != trade.entry_side
+        self.update_trade_state(trade, number, found, send_msg=said)
         Trade.commit()
 
     def _end_entries(self, trade: Trade) -> None:

@@ -50,14 +50,25 @@ class ForcedExits:
 
     def _try(self, number: int, ordertype: str | None) -> str | None:
         """Returns why a trade stays open without an exit, or None."""
+        before = _exits_of(number)
         try:
             self._exit(str(number), ordertype)
         # No matter which: it must not keep the others from their exits.
         except Exception as error:
             Trade.rollback()
-            # One whose only entry was cancelled is gone, which Freqtrade answers as a failure.
-            if Trade.get_trades([Trade.id == number, Trade.is_open.is_(True)]).first() is None:
+            # One whose only entry was cancelled is gone, which Freqtrade answers as a failure; and
+            # it reads the balance, which may fail, once an exit is placed and stored.
+            after = _exits_of(number)
+            if before is None or after is None or after - before:
                 return None
             logger.warning(f"Trade {number} cannot be exited.", exc_info=error)
             return message_of(error) or type(error).__name__
         return None
+
+
+def _exits_of(number: int) -> set[str] | None:
+    """Returns the ids of a trade's exits; None if it is not open."""
+    trade = Trade.get_trades([Trade.id == number, Trade.is_open.is_(True)]).first()
+    if trade is None:
+        return None
+    return {order.order_id for order in trade.orders if order.ft_order_side == trade.exit_side}

@@ -48,7 +48,8 @@ class HandedOver:
     """The position of a deleted trade.
 
     :param opened: opening time of the trade
-    :param amount: for which it should have stops, in base currency; 0 if its entry had not ended
+    :param amount: for which it should have stops, in base currency; 0 in a record of an earlier
+        version if its entry had not ended
     :param price: of its stops; None if it should have none
     :param stops: amounts of its stops by the exchange's id, once they are known; several where the
         amount is larger than one market order
@@ -124,7 +125,7 @@ class HandedOverPositions:
             trade = Trade.get_trades([Trade.id == trade_id]).first()
             if trade is not None and trade.is_open:
                 self._end(trade)  # which may close it
-            if trade is None or not trade.is_open:
+            if trade is None or not trade.is_open or not trade.has_open_position:
                 answer: dict[str, Any] = self._delete(trade_id)
                 return answer
             pair, handed = trade.pair, self._of(trade)

@@ -6,6 +6,8 @@ what is the trader's, and an entry would add to it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Trade
 
@@ -21,11 +23,13 @@ class LastOrders:
 
     def __init__(
         self,
+        bot: Any,
         intents: Intents,
         settlement: Settlement,
         targets: TargetKeeper,
         closing: ClosingFills,
     ) -> None:
+        self._exchange = bot.exchange
         self._intents = intents
         self._settlement = settlement
         self._targets = targets
@@ -39,6 +43,8 @@ class LastOrders:
         :raises TemporaryError: one of them may still fill, and other errors of Freqtrade
         """
         pair = trade.pair
+        if pair not in self._exchange.markets:
+            return  # its contract has ended: nothing of it can fill, or be cancelled
         self._settlement.settle(pair)
         for entry in self._intents.unsettled(pair):
             if entry.intent.purpose is not Purpose.STOP:

@@ -165,6 +165,8 @@ class MarketExits:
         """Orders the rest of the trade's exit. The bot's lock must be held."""
         self._restore(trade)
         rest = self._rests.get(key_of(trade))
+        if rest is not None:  # a part whose answer was lost may have been added to the trade
+            rest.amount = min(rest.amount, _unsold(trade, rest))
         try:
             while rest is not None and trade.is_open and rest.amount:
                 self._next(trade, rest)
@@ -200,10 +202,7 @@ class MarketExits:
         if kept is None or key in self._rests or kept.pop("opened") != key.opened.isoformat():
             return
         rest = _Rest(**kept)
-        # Parts may have been sent since the state was stored; what open orders have filled is
-        # still in the trade's amount.
-        on_the_way = sum(o.safe_amount for o in trade.open_orders if _leaves(o, trade))
-        rest.amount = whole_steps(max(trade.amount - on_the_way - rest.stays, 0.0), trade)
+        rest.amount = _unsold(trade, rest)  # parts may have been sent since the state was stored
         self._rests[key] = rest
 
     def _next(self, trade: Trade, rest: _Rest) -> None:
@@ -230,6 +229,13 @@ class MarketExits:
         if sent.get("status") in ("closed", "expired"):
             self._bot.update_trade_state(trade, order.order_id, sent)
             Trade.commit()
+
+
+def _unsold(trade: Trade, rest: _Rest) -> float:
+    """Returns what is still to be ordered, by what the trade has and what is to stay of it."""
+    # What open orders have filled is still in the trade's amount.
+    on_the_way = sum(o.safe_amount for o in trade.open_orders if _leaves(o, trade))
+    return whole_steps(max(trade.amount - on_the_way - rest.stays, 0.0), trade)
 
 
 def _leaves(order: Order, trade: Trade) -> bool:

@@ -75,6 +75,7 @@ class Reconciliation:
         self._stops = StopsCompared(bot, closed)
         self._others = OtherInstance(bot, is_stored)
         self._differ: dict[str, Difference] | None = None
+        self._confirmed: dict[str, Difference] = {}  # by two snapshots in a row
         self._compared_at: datetime | None = None
         self._foreign: set[str] = set()  # reported pairs
         self._missing: dict[str, float] = {}  # no order explains it; reported
@@ -95,21 +96,25 @@ class Reconciliation:
 
     def refusal(self, pair: str) -> str | None:
         """Returns why entries into this pair are refused, or None."""
+        why = self._why(pair, self._differ or {})
+        if why is None and self._differ is None:
+            return "positions have not been compared with the exchange's yet"
+        return why
+
+    def withdrawal(self, pair: str) -> str | None:
+        """Returns why an open entry in this pair must end, or None: its fills would be netted with
+        what the trader holds. A single snapshot may take a fill of it for that."""
+        return None if self._differ is None else self._why(pair, self._confirmed)
+
+    def _why(self, pair: str, differ: Mapping[str, Difference]) -> str | None:
         if (others := self._others.refusal()) is not None:
             return others
         if (handed := self._handed_over.refusal(pair)) is not None:
             return handed
-        if self._differ is None:
-            return "positions have not been compared with the exchange's yet"
-        if pair in self._differ:
-            return self._differ[pair].text
+        if pair in differ:
+            return differ[pair].text
         resting = [order.id for order in self._resting.values() if order.pair == pair]
         return f"unknown order {resting[0]} of this bot is open in the book" if resting else None
-
-    def withdrawal(self, pair: str) -> str | None:
-        """Returns why an open entry in this pair must end, or None: a comparison has shown what
-        refuses the pair. Its fills would be netted with what the trader holds."""
-        return None if self._differ is None else self.refusal(pair)
 
     @property
     def refused(self) -> dict[str, str] | None:
@@ -122,8 +127,11 @@ class Reconciliation:
 
     def is_foreign(self, trade: Trade) -> bool:
         """Whether the latest snapshot shows more than the trade on its side of the pair."""
-        differs = (self._differ or {}).get(trade.pair)
-        return differs is not None and differs.foreign.of(trade.is_short) > DUST
+        return _holds_more(self._differ or {}, trade)
+
+    def is_surely_foreign(self, trade: Trade) -> bool:
+        """Whether the two latest snapshots show that, and the same amount."""
+        return _holds_more(self._confirmed, trade)
 
     def seen(self, now: datetime) -> tuple[CcxtPosition, ...]:
         """Returns the latest positions; none if they are older than `OUT_OF_SIGHT`."""
@@ -158,11 +166,9 @@ class Reconciliation:
             self._absent.keep_waiting(unseen)
         self._compared_at = now
         self._forget()
-        self._changed = False
-        for pair, differs in self._differ.items():
-            if before.get(pair) != differs:
-                self._changed = True
-                continue
+        self._confirmed = {p: each for p, each in self._differ.items() if before.get(p) == each}
+        self._changed = self._confirmed.keys() != self._differ.keys()
+        for pair, differs in self._confirmed.items():
             with self._trying(f"Comparing {pair} with the exchange"):
                 self._settle(pair, differs, seen, now)
         self._absent.set(self._missing)
@@ -314,6 +320,11 @@ class Reconciliation:
 def _traded(trade: Trade) -> Traded:
     orders = frozenset(order.order_id for order in trade.open_orders)
     return Traded(trade.amount, trade.is_short, orders)
+
+
+def _holds_more(differ: Mapping[str, Difference], trade: Trade) -> bool:
+    differs = differ.get(trade.pair)
+    return differs is not None and differs.foreign.of(trade.is_short) > DUST
 
 
 def _is_unseen(trade: Trade, seen: AtExchange) -> bool:

@@ -109,8 +109,15 @@ class StopGuard:
             self._reconciliation.is_foreign,
             self._trying,
         )
+        closing = ClosingFills(self._bot, self._trying)
         self._beside = ExitsBeside(
-            self._bot, self._sent, self._exits, self._reconciliation.is_foreign, self._trying
+            self._bot,
+            self._sent,
+            self._exits,
+            closing,
+            self._reconciliation.is_foreign,
+            self._reconciliation.is_surely_foreign,
+            self._trying,
         )
         self._stops = StopPolicy(
             self._bot,
@@ -122,8 +129,9 @@ class StopGuard:
             max_unprotected_seconds,
             self._trying,
         )
-        closing = ClosingFills(self._bot, self._trying)
-        self._last_orders = LastOrders(self._intents, self._settlement, self._targets, closing)
+        self._last_orders = LastOrders(
+            self._bot, self._intents, self._settlement, self._targets, closing
+        )
         self._fills = Fills(self._bot, self._stops, closing, self._trying)
         self._outlived = OutlivedOrders(self._bot, self._stop_orders, closing, self._trying)
         self._compared_at: datetime | None = None

@@ -93,6 +93,36 @@ def test_a_trade_whose_only_entry_was_cancelled_is_not_left(bot):
     assert [trade.pair for trade in Trade.get_open_trades()] == [BTC, XRP]
 
 
+def exit_of(trade, number: str, *, is_open: bool) -> Order:
+    return Order(
+        order_id=number, ft_pair=trade.pair, ft_order_side=trade.exit_side, ft_is_open=is_open,
+        ft_amount=1, ft_price=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_exit_that_was_placed_before_the_error_is_none_that_failed(bot, committed):
+    """The balance could not be read after it."""
+    failing = Trade.get_open_trades()[1]
+    failing.orders.append(exit_of(failing, "earlier", is_open=False))
+    Trade.commit()
+
+    def execute_trade_exit(trade, *_, **__):
+        if trade.pair != ETH:
+            return
+        trade.orders.append(exit_of(trade, "placed", is_open=True))
+        if committed:
+            Trade.commit()
+        raise TemporaryError("no answer")
+
+    bot.execute_trade_exit = execute_trade_exit
+    if committed:
+        assert bot.force_exit("all")["result"]
+    else:
+        with pytest.raises(RPCException, match="1 of 3 open trades cannot be exited"):
+            bot.force_exit("all")
+
+
 def test_one_trade_is_freqtrades_own_business(bot):
     bot.errors = {BTC: InvalidOrderException("-2022")}
     with pytest.raises(InvalidOrderException):

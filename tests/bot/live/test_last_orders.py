@@ -14,12 +14,14 @@ from perpkit.record.order_ids import Purpose
 class Desk:
     """A trade with two open orders. `done` has what was asked for, in its order."""
 
-    def __init__(self, unsettled=(), targets=(), failing=()) -> None:
+    def __init__(self, unsettled=(), targets=(), failing=(), listed=True) -> None:
         self.done: list[str] = []
         self.trade = SimpleNamespace(pair="BTC/USDT:USDT", open_orders=["exit", "addition"])
         self._failing = failing
         entries = [_entry(purpose) for purpose in unsettled]
+        markets = {self.trade.pair: {}} if listed else {}
         self.orders = LastOrders(
+            SimpleNamespace(exchange=SimpleNamespace(markets=markets)),
             SimpleNamespace(unsettled=lambda pair: self._note(f"unsettled {pair}") or entries),
             SimpleNamespace(settle=lambda pair: self._note(f"settle {pair}")),
             SimpleNamespace(withdraw=lambda _: [_entry(each) for each in targets]),
@@ -66,3 +68,13 @@ def test_one_that_may_still_fill_is_an_error(given, words, ended):
     with pytest.raises(TemporaryError, match=words):
         desk.orders.end(desk.trade)
     assert desk.done == [*LOOKED, *ended]
+
+
+@pytest.mark.parametrize(
+    "given", [{"unsettled": [Purpose.EXIT]}, {"targets": [Purpose.TARGET]}, {"failing": ["exit"]}]
+)
+def test_nothing_fills_of_a_contract_that_is_listed_no_more(given):
+    """The exchange knows no such order by then, and `/delete` would be refused for good."""
+    desk = Desk(**given, listed=False)
+    desk.orders.end(desk.trade)
+    assert desk.done == []
