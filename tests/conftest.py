@@ -44,8 +44,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(autouse=True)
 def log_once_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backtest in this process switches it off, for whatever comes after; and a line of ours that
-    another test has logged would count as logged."""
+    """A backtest in this process switches it off for the tests that follow, in which a line of
+    ours that it has logged would count as logged, too."""
     monkeypatch.setattr(LoggingMixin, "show_output", True)
     if (unwatched := sys.modules.get("perpkit.bot.watching.unwatched")) is not None:
         unwatched._log_once.cache_clear()

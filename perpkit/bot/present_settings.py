@@ -38,9 +38,9 @@ class PresentSettings(PerpRisk):
         self._parsed: dict[str | None, tuple[Settings, Any, dict[str, Any], Settings]] = {}
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
-        self.search_no_given(self.searched)
+        self.exclude_overridden(self.searched)
 
-    def search_no_given(self, parameters: Mapping[str, str]) -> None:
+    def exclude_overridden(self, parameters: Mapping[str, str]) -> None:
         """Takes what the configuration's "perpkit" overrides out of a search of hyperopt, in which
         it would change nothing.
 

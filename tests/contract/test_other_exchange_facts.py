@@ -225,7 +225,7 @@ def test_a_stop_of_bybit_stays_one_order(bybit):
 
 
 def test_a_stop_of_okx_becomes_another_order_and_counts_as_filled(okx):
-    """When it has triggered, whatever that order has filled."""
+    """When it has triggered, however much that order has filled."""
     stop = okx.parse_order(OKX_STOP)
     assert (stop["status"], stop["id"]) == ("closed", OKX_STOP["algoId"])
     assert (stop["filled"], stop["average"]) == (1.0, None)

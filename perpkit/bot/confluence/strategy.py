@@ -140,7 +140,7 @@ class ConfluenceStrategy(PerpStrategy):
                 )
             setattr(self, whole, parameter)
         given = {n: path for n, path in self.searched.items() if n in found}
-        self.search_no_given({f"{each.name}_{n}": path for n, path in given.items()})
+        self.exclude_overridden({f"{each.name}_{n}": path for n, path in given.items()})
 
     def _rule(self, each: Chosen) -> Any:
         """The parameters of a source at present."""
