@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
 from perpkit.venue.engine import Account, Balance, PositionView, Refusal
 from perpkit.venue.exchange.exchange import Exchange
@@ -30,7 +31,7 @@ def account_router(exchange: Exchange) -> APIRouter:
 
     def signed(method: str, *paths: str, trading: bool = False) -> Callable[[Handler], Handler]:
         def register(handler: Handler) -> Handler:
-            async def endpoint(request: Request) -> Any:
+            async def endpoint(request: Request) -> JSONResponse:
                 account, parameters = authenticate(
                     exchange.engine,
                     api_key=request.headers.get("x-mbx-apikey"),
@@ -46,7 +47,7 @@ def account_router(exchange: Exchange) -> APIRouter:
                 if method == "GET":
                     account = exchange.visibility.of(account, now)
                 try:
-                    return handler(account, parameters, now)
+                    return JSONResponse(handler(account, parameters, now))
                 finally:
                     exchange.checker.observe(exchange.engine, now)
 

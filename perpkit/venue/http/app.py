@@ -45,7 +45,8 @@ def create_app(
     limiter = limiter or Limiter(enforced=False)
     log = log or RequestLog()
     app = FastAPI(title="Perpkit venue", openapi_url=None)
-    app.include_router(market_router(market))
+    app.state.market = market
+    app.include_router(market_router)
     app.include_router(archive_router(market))
     control = create_control(market, limiter, log)
     if exchange is not None:
