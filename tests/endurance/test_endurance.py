@@ -23,6 +23,7 @@ from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import InProcessBot
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.endurance.flatness import slope
 from tests.endurance.log_watch import listening
@@ -225,6 +226,7 @@ def struck_by(monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:
     monkeypatch.setattr(Plan, "faults", given)
 
 
+@SLOW  # `make endurance` is the same for longer
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_most_of_a_virtual_hour(tmp_path, monkeypatch):
