@@ -28,6 +28,7 @@ from tests.compat.contracts import Contracts, read
 from tests.compat.environments import InstallError, MissingPythonError
 from tests.compat.running import Outcome
 from tests.compat.table import table
+from tests.conftest import REPOSITORY
 
 FLOOR = SpecifierSet(">=2026.6,<2027")
 
@@ -248,3 +249,9 @@ def test_what_last_passed_is_of_this_perpkit(tmp_path, monkeypatch):
         record.FILE.write_text(json.dumps(content))
         last = last_passed()
         assert (last and last.releases) == found
+
+
+def test_the_page_says_whether_this_perpkit_has_passed():
+    page = " ".join((REPOSITORY / "docs" / "compatibility.md").read_text().split())
+    says_no = f"as is the case for {__version__} so far" in page
+    assert says_no is (last_passed() is None)
