@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
 from perpkit import __version__
 from perpkit.ops import passed as record
+from perpkit.ops.doctor.finding import Finding
+from perpkit.ops.level import Level
 from perpkit.ops.passed import last_passed
+from tests.compat import __main__ as matrix_run
 from tests.compat import running
 from tests.compat.__main__ import earlier, passed
+from tests.compat.beside import PACKAGE
 from tests.compat.cells import PYTHONS, Cell, cells
-from tests.compat.contracts import read
+from tests.compat.contracts import Contracts, read
 from tests.compat.environments import InstallError, MissingPythonError
 from tests.compat.running import Outcome
 from tests.compat.table import table
+from tests.conftest import REPOSITORY
 
 FLOOR = SpecifierSet(">=2026.6,<2027")
 
@@ -139,11 +149,92 @@ def test_only_a_python_can_be_missing(error, missing, wrong, tmp_path, monkeypat
     )
 
 
-def test_outcomes_of_another_perpkit_do_not_count(tmp_path):
-    path = tmp_path / "compat.json"
-    outcomes = [good(NEWEST, perpkit=__version__), good(OLDEST, perpkit="0.0.9")]
+def written(path: Path, *outcomes: Outcome) -> Path:
     path.write_text(json.dumps([each.as_json() for each in outcomes]))
-    assert [*earlier(path)] == [NEWEST]
+    return path
+
+
+@pytest.mark.parametrize(
+    ("perpkit", "commit", "here", "counts"),
+    [
+        (__version__, "a1", "a1", True),
+        (__version__, "a1", "b2", False),
+        ("0.0.9", "a1", "a1", False),
+        # Of files that differ from their commit, nothing is known.
+        (__version__, "", "", False),
+        (__version__, "a1", "", False),
+    ],
+)
+def test_only_outcomes_of_this_commit_count(perpkit, commit, here, counts, tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix_run, "commit_of_checkout", lambda: here)
+    path = written(tmp_path / "compat.json", good(NEWEST, perpkit=perpkit, commit=commit))
+    assert [*earlier(path)] == ([NEWEST] if counts else [])
+
+
+def test_a_checkout_with_changes_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "REPOSITORY", tmp_path)
+    assert running.commit_of_checkout() == ""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for more in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a"]):
+        subprocess.run([*git, *more], check=True)
+    assert re.fullmatch("[0-9a-f]{40}", running.commit_of_checkout())
+    (tmp_path / "a.py").write_text("changed")
+    assert running.commit_of_checkout() == ""
+
+
+def test_going_on_tries_again_what_has_not_passed(tmp_path, monkeypatch):
+    """Else one lost connection to the registry would stay for good."""
+    given = {"perpkit": __version__, "commit": "a1"}
+    failed = Outcome(OLDEST, wrong=["install: connection reset"], **given)
+    tried = []
+
+    def run(cell, folder, plugin):
+        tried.append(cell)
+        return good(cell, **given)
+
+    monkeypatch.setattr(matrix_run, "commit_of_checkout", lambda: "a1")
+    monkeypatch.setattr(matrix_run, "published", lambda: ["2026.8", "2026.9"])
+    monkeypatch.setattr(matrix_run, "run", run)
+    monkeypatch.setattr(matrix_run, "FILE", tmp_path / "passed.json")
+    others = [good(cell, **given) for cell in MATRIX[:3]]
+    written(tmp_path / "compat.json", *others, failed)
+    assert matrix_run.main(["--continue", "--out", str(tmp_path)]) == 0
+    assert tried == [OLDEST]
+    assert json.loads((tmp_path / "passed.json").read_text())["releases"] == ["2026.8", "2026.9"]
+
+
+def test_a_plugin_of_others_that_cannot_be_installed_fails_nothing(tmp_path, monkeypatch):
+    def install(python, *requirements):
+        if PACKAGE in requirements:
+            raise InstallError("it was yanked")
+
+    for name in ("make", "wheel", "version", "of_python"):
+        monkeypatch.setattr(running, name, lambda *_: "1")
+    monkeypatch.setattr(running, "install", install)
+    monkeypatch.setattr(running, "trial", lambda *_: [Finding(Level.OK, "in order")])
+    monkeypatch.setattr(running, "contracts", lambda *_: Contracts(7, ()))
+    found = running.run(NEWEST, tmp_path, plugin=True)
+    assert (found.hold, found.wrong, found.beside) == (7, [], "")
+    assert found.passed
+    shown = table([found])
+    assert f"- {PACKAGE} cannot be installed: it was yanked" in shown
+    assert "both are found" not in shown
+
+
+def test_a_run_that_is_ended_leaves_no_environment(tmp_path, monkeypatch):
+    """SIGTERM would end Python at once, and leave the bot of the trial with it."""
+    left = []
+
+    def run(cell, folder, plugin):
+        left.append(folder)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr(matrix_run, "published", lambda: ["2026.9"])
+    monkeypatch.setattr(matrix_run, "run", run)
+    with pytest.raises(SystemExit, match="143"):
+        matrix_run.main(["--out", str(tmp_path)])
+    assert not left[0].exists()
 
 
 def test_what_last_passed_is_of_this_perpkit(tmp_path, monkeypatch):
@@ -158,3 +249,9 @@ def test_what_last_passed_is_of_this_perpkit(tmp_path, monkeypatch):
         record.FILE.write_text(json.dumps(content))
         last = last_passed()
         assert (last and last.releases) == found
+
+
+def test_the_page_says_whether_this_perpkit_has_passed():
+    page = " ".join((REPOSITORY / "docs" / "compatibility.md").read_text().split())
+    says_no = f"as is the case for {__version__} so far" in page
+    assert says_no is (last_passed() is None)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from perpkit import __version__
 from perpkit.ops.passed import Passed
+from tests.bench.source_trees import tree_of
 from tests.conftest import REPOSITORY
+from tests.release import __main__ as checking
 from tests.release.contents import committed, differences, of_sdist, of_wheel, project
 from tests.release.words import wrong_metadata, wrong_versions
 
@@ -104,3 +108,53 @@ def test_metadata_that_differ(given, words, tmp_path):
     found = [*wrong_metadata(path, declared)]
     assert words in str(found)
     assert bool(found) is bool(words)
+
+
+def needs_the_checkout(source: str) -> bool:
+    """Whether a module names the repository or its own place, and a folder that the wheel has."""
+    nodes = [*ast.walk(tree_of(source))]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return bool(names & {"REPOSITORY", "__file__"}) and not texts.isdisjoint(checking.PACKAGE)
+
+
+@pytest.mark.parametrize(
+    ("source", "needs"),
+    [
+        ('for path in (REPOSITORY / "perpkit").rglob("*.py"): look(path)', True),
+        ('ROOT = Path(__file__).parents[2]\nfor each in ("strategies",): ROOT / each', True),
+        ('REPOSITORY.parent / "shared" / "data"', False),
+        ('config["user_data"]', False),
+    ],
+)
+def test_a_scan_of_sources_would_be_found(source, needs):
+    assert needs_the_checkout(source) is needs
+
+
+def test_what_is_run_with_the_wheel_reads_no_sources():
+    """`tried` takes them away, so that nothing stands in for the wheel."""
+    places = [REPOSITORY / "tests" / name for name in checking.TESTS]
+    found = [
+        path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))
+    ]
+    assert len(found) > 50
+    assert [path.name for path in found if needs_the_checkout(path.read_text())] == []
+
+
+def test_the_wheel_is_tried_though_it_looks_wrong(monkeypatch, capsys):
+    """Else what is wrong with its tests shows only after half an hour of `make compat`."""
+    monkeypatch.setattr(checking, "build", lambda: (Path("a.tar.gz"), Path("a.whl")))
+    monkeypatch.setattr(checking, "looked_at", lambda *_: iter(["no matrix has passed"]))
+    monkeypatch.setattr(checking, "tried", lambda *_: iter(["tests fail"]))
+    assert checking.main() == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ["wrong: no matrix has passed", "wrong: tests fail", "2 wrong"]
+
+
+def test_a_build_that_fails_says_why(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(checking, "OUT", tmp_path / "dist")
+    monkeypatch.setattr(checking, "REPOSITORY", tmp_path / "nothing")
+    assert checking.main() == 1
+    *said, last = capsys.readouterr().out.splitlines()
+    assert "build" in "".join(said)
+    assert last == "wrong: there is no wheel"

@@ -9,7 +9,7 @@ the documentation of Binance USD-M, Bybit v5 and OKX v5.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 from math import isfinite
@@ -40,6 +40,8 @@ class ExchangeFacts:
     :param dated_at_beginning: the time of a long/short ratio is taken for the beginning of its
         period, as it is not said to be the end
     :param values_interest: its history of open interest has the value in quote currency
+    :param balance_has_open_profit: the total of its balance in ccxt's format is the account's
+        equity, with the profit of open positions, and not what lies in the wallet
     """
 
     title: str
@@ -50,6 +52,7 @@ class ExchangeFacts:
     ends: str = ""
     dated_at_beginning: bool = True
     values_interest: bool = False
+    balance_has_open_profit: bool = False
 
     def market_lot(self, market: Mapping[str, Any]) -> float | None:
         """Returns the largest market order, in contracts; None if there is no limit.
@@ -96,7 +99,12 @@ _BINANCE = ExchangeFacts(
     ends="deliveryDate",
     dated_at_beginning=False,
     values_interest=True,
+    balance_has_open_profit=True,
 )
+# Of a tier without an amount nothing is taken off, as on an exchange that has no such amounts.
+_OTHER = ExchangeFacts("", tier_margin=TierMargin.OF_WHOLE)
+# Of those that Freqtrade trades futures on too, only the balance is known.
+_EQUITY = replace(_OTHER, balance_has_open_profit=True)
 # By Freqtrade's and ccxt's names of an exchange.
 EXCHANGES: Mapping[str, ExchangeFacts] = MappingProxyType(
     {
@@ -118,11 +126,14 @@ EXCHANGES: Mapping[str, ExchangeFacts] = MappingProxyType(
             # A stop is a market order of a kind that has its own limit.
             market_lots=(("info", "maxMktSz"), ("info", "maxStopSz")),
             ends="expTime",
+            balance_has_open_profit=True,  # `eq`; Bybit's is `walletBalance`
         ),
+        "bitget": replace(_EQUITY, title="Bitget"),
+        "hyperliquid": replace(_EQUITY, title="Hyperliquid"),
+        # In USD, which Freqtrade makes of the account's margin equity.
+        "krakenfutures": replace(_EQUITY, title="Kraken Futures"),
     }
 )
-# Of a tier without an amount nothing is taken off, as on an exchange that has no such amounts.
-_OTHER = ExchangeFacts("", tier_margin=TierMargin.OF_WHOLE)
 
 
 def facts_of(name: object) -> ExchangeFacts:

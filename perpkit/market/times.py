@@ -4,7 +4,7 @@ pandas keeps the unit that dates arrive with: milliseconds from a file, microsec
 and from Python's own times, nanoseconds from other tools. Between columns of different units it
 works on one Python object a row, a hundred times slower, and without releasing the interpreter to
 the thread that trades. So dates are converted once, where they enter; no other module makes them
-(`tests/market/test_times.py` holds that).
+(`tests/test_makers_of_dates.py` holds that).
 """
 
 from __future__ import annotations

@@ -16,17 +16,20 @@ from perpkit import __version__
 from perpkit.files.whole_file import put
 from perpkit.ops.doctor.software import needed
 from perpkit.ops.passed import FILE
+from perpkit.ops.upgrade.processes import ended_in_order
 from tests.compat.cells import Cell, cells, published
-from tests.compat.running import Outcome, run
+from tests.compat.running import Outcome, commit_of_checkout, run
 from tests.compat.table import table
 
 
 def earlier(path: Path) -> dict[Cell, Outcome]:
-    """What the runs before have written of this Perpkit."""
-    if not path.is_file():
+    """What the runs before have written of this commit; nothing where files differ from it."""
+    commit = commit_of_checkout()
+    if not commit or not path.is_file():
         return {}
     outcomes = map(Outcome.of_json, json.loads(path.read_text()))
-    return {outcome.cell: outcome for outcome in outcomes if outcome.perpkit == __version__}
+    ours = __version__, commit
+    return {each.cell: each for each in outcomes if (each.perpkit, each.commit) == ours}
 
 
 def passed(matrix: Sequence[Cell], outcomes: dict[Cell, Outcome], day: str) -> dict[str, object]:
@@ -58,10 +61,16 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.compat")
     parser.add_argument("--out", type=Path, default=Path("compat"), help="folder of the tables")
     parser.add_argument(
-        "--only", nargs="*", metavar="2026.9:3.12", help="these cells; the others as last written"
+        "--only",
+        nargs="*",
+        metavar="2026.9:3.12",
+        help="these cells; the others as last written of this commit",
     )
     parser.add_argument(
-        "--continue", dest="goes_on", action="store_true", help="only cells that are not written"
+        "--continue",
+        dest="goes_on",
+        action="store_true",
+        help="only cells that have not passed with this commit",
     )
     given = parser.parse_args(arguments)
     matrix = cells(published(), needed("freqtrade"))
@@ -70,12 +79,11 @@ def main(arguments: Sequence[str]) -> int:
     written = given.out / "compat.json"
     outcomes = earlier(written) if given.goes_on or given.only is not None else {}
     for cell in matrix:
-        if (given.goes_on and cell in outcomes) or (
-            given.only is not None and str(cell) not in given.only
-        ):
+        done = given.goes_on and cell in outcomes and outcomes[cell].passed
+        if done or (given.only is not None and str(cell) not in given.only):
             continue
         print(f"Freqtrade {cell.freqtrade}, Python {cell.python}", file=sys.stderr, flush=True)
-        with TemporaryDirectory(prefix="compat-cell-") as folder:
+        with ended_in_order(), TemporaryDirectory(prefix="compat-cell-") as folder:
             outcomes[cell] = run(cell, Path(folder), plugin=cell == matrix[0])
         ordered = [outcomes[each] for each in matrix if each in outcomes]
         content = json.dumps([each.as_json() for each in ordered], indent=2) + "\n"

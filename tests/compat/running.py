@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -28,12 +29,13 @@ from tests.conftest import REPOSITORY
 @dataclass
 class Outcome:
     """
-    :param perpkit: what was tried
+    :param perpkit: what was tried; `commit` of it, empty where files differ from it
     :param python: with its last part, empty where it is missing
     :param missing: which Python is not here
     :param steps: of `perpkit doctor --upgrade` that are in order
     :param wrong: what it found, and what cannot be installed together
     :param beside: of the other plugin, its version; empty where it was not tried
+    :param untried: why it was not, which is no fault of ours
     """
 
     cell: Cell
@@ -47,6 +49,8 @@ class Outcome:
     beside: str = ""
     seconds: int = 0
     perpkit: str = ""
+    commit: str = ""
+    untried: str = ""
 
     @property
     def passed(self) -> bool:
@@ -61,12 +65,26 @@ class Outcome:
         return cls(**{**content, "cell": Cell(**content["cell"])})
 
 
+def commit_of_checkout() -> str:
+    """Empty where files differ from it: what is tried then cannot be named."""
+    if _git("status", "--porcelain"):
+        return ""
+    return _git("rev-parse", "HEAD")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(REPOSITORY), *arguments]
+    # Empty in an unpacked sdist, too.
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
     """
     :param folder: an empty one, which may be large
     :param plugin: whether another plugin is tried beside
     """
-    outcome, began = Outcome(cell, perpkit=__version__), perf_counter()
+    outcome = Outcome(cell, perpkit=__version__, commit=commit_of_checkout())
+    began = perf_counter()
     try:
         python = make(folder / "venv", cell.python)
         freqtrade = f"freqtrade=={cell.freqtrade}"
@@ -78,13 +96,7 @@ def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
         outcome.steps = sum(not each.level.is_finding for each in findings)
         outcome.wrong = [f"{f.check}: {f.words}" for f in findings if f.level.is_finding]
         if plugin:
-            # Without what it requires: it holds ccxt below what newer Freqtrades need.
-            install(python, "--no-deps", PACKAGE)
-            outcome.beside = version(python, PACKAGE)
-            if words := beside(python, folder):
-                outcome.wrong.append(f"beside {PACKAGE}: {words}")
-            # It imports Freqtrade in every Python, of which contracts say that ours does not.
-            remove(python, PACKAGE)
+            _try_beside(outcome, python, folder)
         install(python, freqtrade, f"ccxt=={outcome.ccxt}", "--editable", f"{REPOSITORY}[contract]")
         held = contracts(python, folder)
         outcome.hold, outcome.moved = held.hold, [*held.moved]
@@ -94,3 +106,17 @@ def run(cell: Cell, folder: Path, *, plugin: bool) -> Outcome:
         outcome.wrong.append(f"install: {error}")
     outcome.seconds = round(perf_counter() - began)
     return outcome
+
+
+def _try_beside(outcome: Outcome, python: Path, folder: Path) -> None:
+    try:
+        # Without what it requires: it holds ccxt below what newer Freqtrades need.
+        install(python, "--no-deps", PACKAGE)
+    except InstallError as error:  # withdrawn, or the registry is away: its makers' business
+        outcome.untried = f"{PACKAGE} cannot be installed: {error}"
+        return
+    outcome.beside = version(python, PACKAGE)
+    if words := beside(python, folder):
+        outcome.wrong.append(f"beside {PACKAGE}: {words}")
+    # It imports Freqtrade in every Python, of which contracts say that ours does not.
+    remove(python, PACKAGE)

@@ -45,7 +45,7 @@ def _beside(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 def _wrong(outcomes: Iterable[Outcome]) -> Iterator[str]:
     for outcome in outcomes:
-        found = [*outcome.wrong, *outcome.moved, *filter(None, [outcome.missing])]
+        found = [*outcome.wrong, *outcome.moved, *filter(None, [outcome.missing, outcome.untried])]
         if found:
             yield f"Freqtrade {outcome.cell.freqtrade}, Python {outcome.cell.python}:"
             yield ""

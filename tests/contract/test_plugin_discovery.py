@@ -145,7 +145,6 @@ def python(code: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
         env={"PATH": "/usr/bin:/bin", **environment},
     )
     return result.stdout + result.stderr

@@ -87,6 +87,7 @@ def main() -> int:
         return 0
     began, results, failed = perf_counter(), [], []
     seeds = range(arguments.first, arguments.first + arguments.runs)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(arguments.jobs) as pool, arguments.out.open("w") as file:
         for outcome in pool.map(apart, seeds):
             (failed if "failed" in outcome else results).append(outcome)

@@ -5,23 +5,46 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
+from perpkit.files.whole_file import put
 from tests.endurance.report import as_json, table, troubles
-from tests.endurance.run import Asked, run
+from tests.endurance.run import Asked, Run, run
 
 # The bot writes its files in every cycle; no disk has to wait for each.
 _MEMORY = Path("/dev/shm")
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+@contextmanager
+def _ended_by_a_signal() -> Iterator[Event]:
+    """SIGTERM and SIGHUP set it; a second one ends the process."""
+    enough, ending = Event(), (signal.SIGTERM, signal.SIGHUP)
+    # What is ignored, as SIGHUP by nohup, goes on being ignored.
+    default = [each for each in ending if signal.getsignal(each) is signal.SIG_DFL]
+
+    def end(*_: object) -> None:
+        for each in default:
+            signal.signal(each, signal.SIG_DFL)
+        enough.set()
+
+    for each in default:
+        signal.signal(each, end)
+    try:
+        yield enough
+    finally:
+        for each in default:
+            signal.signal(each, signal.SIG_DFL)
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
+    """0 when the run has shown that all is well."""
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
     parser.add_argument("--days", type=float, default=10, help="virtual ones, 0.05 to 365")
     parser.add_argument("--throttle", type=float, default=5, help="seconds between cycles, 1 to 60")
@@ -30,7 +53,7 @@ def main() -> int:
     parser.add_argument("--sampled", type=float, default=12, help="virtual hours between samples")
     parser.add_argument("--db-url", help="of an empty database in place of SQLite")
     parser.add_argument("--out", type=Path, default=Path("soak/endurance"))
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     for name, least, most in (("days", 0.05, 365), ("throttle", 1, 60), ("sampled", 0.1, 240)):
         if not least <= getattr(given, name) <= most:
             parser.error(f"--{name} must be {least} to {most}, got {getattr(given, name):g}")
@@ -44,14 +67,25 @@ def main() -> int:
         given.minutes,
         given.db_url,
     )
-    given.out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(
-        prefix="endurance-", dir=_MEMORY if _MEMORY.is_dir() else None
-    ) as folder:
-        found = run(asked, Path(folder), _say)
     name = f"{given.throttle:g}s-{given.seed}"
-    (given.out / f"{name}.json").write_text(json.dumps(as_json(found), indent=1) + "\n")
-    (given.out / f"{name}.md").write_text(table(found))
+
+    def keep(found: Run) -> None:
+        put(given.out / f"{name}.json", f"{json.dumps(as_json(found), indent=1)}\n".encode())
+
+    def look(found: Run) -> None:
+        """A run that is cut short leaves what it had found."""
+        keep(found)
+        with suppress(OSError):  # the terminal may have gone, with SIGHUP
+            print(*found.samples[-1:], *found.unread, sep="\n", file=sys.stderr, flush=True)
+
+    memory = _MEMORY if _MEMORY.is_dir() else None
+    with (
+        _ended_by_a_signal() as enough,
+        TemporaryDirectory(prefix="endurance-", dir=memory) as folder,
+    ):
+        found = run(asked, Path(folder), look, enough)
+    keep(found)
+    put(given.out / f"{name}.md", table(found).encode())
     print(table(found))
     wrong = troubles(found)
     print(*wrong, sep="\n")
@@ -59,4 +93,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -52,4 +52,5 @@ def slope(days: Sequence[float], values: Sequence[float], allowed: float) -> Slo
 
 def gained(days: Sequence[float], values: Sequence[float]) -> list[float]:
     """What was added a day, between each sample and the one before."""
-    return list(np.diff(values) / np.diff(days))
+    added: list[float] = (np.diff(values) / np.diff(days)).tolist()
+    return added

@@ -52,7 +52,11 @@ class LogWatch(logging.Handler):
             self.unhandled[f"{record.name}: {words}"] += 1
 
     def crashed(self, error: BaseException) -> None:
-        self.unhandled[f"the process ended: {type(error).__name__}: {str(error)[:_LONGEST]}"] += 1
+        self.unhandled[f"the process ended: {words_of_error(error)}"] += 1
+
+
+def words_of_error(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error)[:_LONGEST]}"
 
 
 @contextmanager

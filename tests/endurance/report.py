@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from tests.endurance.flatness import SETTLING, Slope, gained, settled, slope
+from tests.endurance.flatness import FEWEST, SETTLING, Slope, gained, settled, slope
 from tests.endurance.run import Run
 from tests.endurance.samples import Sample
 
@@ -60,9 +60,20 @@ def unproven(run: Run) -> list[str]:
     ]
     if not run.compared:
         found.append("positions were never compared: no minute was quiet")
-    if not run.samples[-1].trades:
+    if not run.samples or not run.samples[-1].trades:
         found.append("no trade was made")
+    elif (since := _traded_until(run.samples)) is not None:
+        found.append(f"no trade was made after day {since:g}: nothing grows where nothing happens")
     return found
+
+
+def _traded_until(samples: list[Sample]) -> float | None:
+    """Of a bot that has traded nothing in the last half of what counts: since when; else None."""
+    counting = settled(samples[:-1])
+    last = counting[len(counting) // 2 :]
+    if len(counting) < FEWEST or last[-1].trades > last[0].trades:
+        return None
+    return last[0].day
 
 
 def troubles(run: Run) -> list[str]:
@@ -78,11 +89,11 @@ def table(run: Run) -> str:
 def _words(run: Run) -> list[str]:
     struck = ", ".join(f"{kind} {count}" for kind, count in sorted(run.strikes.items()))
     levels = ", ".join(f"{count} {level}" for level, count in run.levels.items())
-    last = run.samples[-1]
+    trades, orders = next(((s.trades, s.orders) for s in reversed(run.samples)), (0, 0))
     return [
         f"{run.days:.2f} of {run.asked.days:g} virtual days at {run.asked.throttle:g} s, seed "
-        f"{run.asked.seed}: {run.cycles:,} cycles in {run.seconds:,.0f} s; {last.trades} trades, "
-        f"{last.orders} orders.",
+        f"{run.asked.seed}: {run.cycles:,} cycles in {run.seconds:,.0f} s; {trades} trades, "
+        f"{orders} orders.",
         f"Strikes of faults: {struck}.",
         f"Without a stop: at most {run.bare_s:.0f} s, of it without an excuse "
         f"{run.inexcusable_s:.0f} s; breaches: {dict(run.breaches)}.",
@@ -93,7 +104,7 @@ def _words(run: Run) -> list[str]:
 
 
 def _samples(samples: list[Sample]) -> list[str]:
-    names = list(asdict(samples[0]))
+    names = [each.name for each in fields(Sample)]
     rows = [[f"{value:g}" for value in asdict(each).values()] for each in samples]
     head = [f"| {' | '.join(names)} |", "|" + "---:|" * len(names)]
     return head + [f"| {' | '.join(row)} |" for row in rows]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 from freqtrade.enums import State
 from freqtrade.persistence import Trade
@@ -18,7 +19,7 @@ from perpkit.venue.faults.faults import FaultPlan
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, Venue, differences, position_differences
 from tests.bench.whole_trade import is_target
-from tests.endurance.log_watch import LogWatch, listening
+from tests.endurance.log_watch import LogWatch, listening, words_of_error
 from tests.endurance.plan import START, WINDOW, Plan, disturbs, lasting
 from tests.endurance.samples import Meter, Sample, own_objects
 from tests.soak.rehearsal import FaultyVenue
@@ -60,6 +61,8 @@ class Run:
     :param compared: how often open trades and positions were compared in quiet times
     :param apart: what differed then; `differences` at the end
     :param grown: objects of Perpkit by class, that are more than at the first sample
+    :param unread: why a sample or the books could not be read
+    :param judged: whether it has ended, and the books were compared
     """
 
     asked: Asked
@@ -82,6 +85,8 @@ class Run:
     repeated: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
     grown: Counter[str] = field(default_factory=Counter)
+    unread: list[str] = field(default_factory=list)
+    judged: bool = False
 
     @property
     def troubles(self) -> list[str]:
@@ -90,15 +95,28 @@ class Run:
         found += [f"invariant: {each}" for each in self.details]
         found += [f"while it was quiet: {each}" for each in dict.fromkeys(self.apart)]
         found += [f"at the end: {each}" for each in self.differences]
-        if not self.flat:
+        found += [f"not read: {each}" for each in self.unread]
+        if not self.judged:
+            found.append("the run has not come to its end: its books were not compared")
+        elif not self.flat:
             found.append("positions are left at the venue")
         if self.halted:
             found.append("Freqtrade has stopped by itself")
         return found
 
 
-def run(asked: Asked, folder: Path, say: Callable[[str], None] = lambda _: None) -> Run:
-    """Plays it, with the bot's files in `folder`, and says what it sees at each sample."""
+def run(
+    asked: Asked,
+    folder: Path,
+    look: Callable[[Run], None] = lambda _: None,
+    enough: Event | None = None,
+) -> Run:
+    """Plays it.
+
+    :param folder: for the bot's files
+    :param look: is given at each sample what there is so far
+    :param enough: ends the run as `Asked.minutes` does, once it is set
+    """
     url = asked.db_url or f"sqlite:///{folder}/trades.sqlite"
     settings = {
         **LIVE,
@@ -118,7 +136,7 @@ def run(asked: Asked, folder: Path, say: Callable[[str], None] = lambda _: None)
         userdir.mkdir(exist_ok=True)
         given = STRATEGY, plan.market(), START
         with bench(*given, serve=venue.serve, userdir=userdir, **settings) as bot:
-            playing = _Playing(asked, plan, faults, bot, venue, log, say)
+            playing = _Playing(asked, plan, faults, bot, venue, log, look, enough or Event())
             return playing.play()
 
 
@@ -146,10 +164,13 @@ class _Playing:
         bot: InProcessBot,
         venue: FaultyVenue,
         log: LogWatch,
-        say: Callable[[str], None],
+        look: Callable[[Run], None],
+        enough: Event,
     ) -> None:
         self._asked, self._plan, self._faults = asked, plan, faults
-        self._bot, self._venue, self._log, self._say = bot, venue, log, say
+        self._bot, self._venue, self._log = bot, venue, log
+        self._look, self._enough = look, enough
+        self._began = time.perf_counter()
         self._step = timedelta(seconds=asked.throttle)
         self._found = Run(asked)
         self._windows = 0
@@ -159,10 +180,9 @@ class _Playing:
         self._meter = Meter(bot, venue, log)
 
     def play(self) -> Run:
-        found, began = self._found, time.perf_counter()
         end = START + timedelta(days=self._asked.days)
         try:
-            while self._bot.now < end and not self._is_over(began):
+            while self._bot.now < end and not self._is_over():
                 if self._bot.now >= START + self._windows * WINDOW:
                     self._next_window()
                 if self._bot.now >= self._next_sample:
@@ -172,15 +192,17 @@ class _Playing:
         except Exception as error:
             self._log.crashed(error)
         self._sample()
-        self._judge()
-        found.days = (self._bot.now - START) / DAY
-        found.seconds = time.perf_counter() - began
-        return found
+        try:
+            self._judge()
+        except Exception as error:  # what has been found until now is the more important
+            self._found.unread.append(f"the books: {words_of_error(error)}")
+        self._note()
+        return self._found
 
-    def _is_over(self, began: float) -> bool:
+    def _is_over(self) -> bool:
         bound = self._asked.minutes
-        over = bound is not None and time.perf_counter() - began > 60 * bound
-        return over or self._bot.bot.state is State.STOPPED
+        over = bound is not None and time.perf_counter() - self._began > 60 * bound
+        return over or self._enough.is_set() or self._bot.bot.state is State.STOPPED
 
     def _next_window(self) -> None:
         """Faults of the next half day come, those that have ended go."""
@@ -246,10 +268,8 @@ class _Playing:
         found.bare_s = watch.bare_ms / 1000
         found.breaches = Counter(str(each.invariant) for each in watch.breaches)
         found.details = [_said(each) for each in watch.breaches if not self._is_excused(each)]
-        found.unhandled, found.levels = self._log.unhandled, self._log.levels
-        found.repeated = Counter(dict(self._log.words.most_common(12)))
-        self._drain()
         found.grown = own_objects() - self._first_objects
+        found.judged = True
 
     def _is_excused(self, breach: Breach) -> bool:
         """Of a position without a stop, the stopwatch has judged."""
@@ -260,11 +280,24 @@ class _Playing:
     def _sample(self) -> None:
         self._next_sample += self._asked.sampled
         self._drain()
-        samples = self._found.samples
-        samples.append(self._meter.read(self._found.cycles, (self._bot.now - START) / DAY))
-        if len(samples) == 1:
+        samples, day = self._found.samples, (self._bot.now - START) / DAY
+        try:
+            samples.append(self._meter.read(self._found.cycles, day))
+        except Exception as error:  # as of a database that has gone: the run says so in its end
+            self._found.unread.append(f"the sample of day {day:.2f}: {words_of_error(error)}")
+        if not self._first_objects:
             self._first_objects = own_objects()
-        self._say(str(samples[-1]))
+        self._note()
+        self._look(self._found)
+
+    def _note(self) -> None:
+        """What is known at any time."""
+        found = self._found
+        found.days = (self._bot.now - START) / DAY
+        found.seconds = time.perf_counter() - self._began
+        found.unhandled, found.levels = self._log.unhandled, self._log.levels
+        found.repeated = Counter(dict(self._log.words.most_common(12)))
+        self._drain()
 
     def _drain(self) -> None:
         """What the bench has kept of messages is counted, and forgotten."""

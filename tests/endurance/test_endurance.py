@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import random
 import re
+import signal
 import sqlite3
 from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,19 +23,23 @@ import ccxt
 import pandas as pd
 import pytest
 from freqtrade.exceptions import StrategyError
+from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
+from sqlalchemy.exc import PendingRollbackError
 
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import InProcessBot
 from tests.cases import SLOW
 from tests.conftest import REPOSITORY
+from tests.endurance import __main__ as endurance
+from tests.endurance.__main__ import main
 from tests.endurance.flatness import slope
 from tests.endurance.log_watch import listening
 from tests.endurance.plan import START, Plan, disturbs
 from tests.endurance.report import as_json, growing, table, troubles, unproven
 from tests.endurance.run import Asked, Run, run, unexplained
-from tests.endurance.samples import Sample, size_of, size_of_sqlite
+from tests.endurance.samples import Meter, Sample, size_of, size_of_sqlite
 
 SAMPLE = Sample(0.0, 0, 400.0, 20, 2, 1700, 0, 0, 90_000, 45_000, 0, 5_000, 10_000, 20.0, 2.0)
 
@@ -88,12 +97,21 @@ def test_what_grows_faster_and_faster_is_named():
 
 
 def test_a_run_that_shows_nothing_does_not_pass():
-    good = replace(sampled(trades=2), compared=5, flat=True)
+    good = replace(sampled(trades=2), compared=5, flat=True, judged=True)
     assert troubles(good) == []
     assert troubles(replace(good, compared=0)) == [
         "positions were never compared: no minute was quiet"
     ]
-    assert troubles(replace(sampled(), compared=5, flat=True)) == ["no trade was made"]
+    assert troubles(replace(good, samples=sampled().samples)) == ["no trade was made"]
+    broke = [replace(each, trades=min(each.trades, 10)) for each in good.samples]
+    assert troubles(replace(good, samples=broke)) == [
+        "no trade was made after day 6: nothing grows where nothing happens"
+    ]
+    slow = [replace(each, trades=each.trades // 5) for each in good.samples]
+    assert troubles(replace(good, samples=slow)) == []
+    assert troubles(replace(good, judged=False)) == [
+        "the run has not come to its end: its books were not compared"
+    ]
     short = replace(good, samples=good.samples[:4])
     found = unproven(short)
     assert len(found) == len(as_json(short)["slopes"])
@@ -230,29 +248,37 @@ def struck_by(monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_most_of_a_virtual_hour(tmp_path, monkeypatch):
-    """A minute between two cycles, through lost answers and a maintenance."""
+    """A minute between two cycles, through lost answers and a maintenance, until it is enough."""
     begin = int(START.timestamp() * 1000)
     struck_by(
         monkeypatch,
         Fault(FaultKind.RESPONSE_LOST, "POST *", since=begin, until=begin + 500_000),
         Fault(FaultKind.MAINTENANCE, since=begin + 600_000, until=begin + 1_500_000),
     )
-    found = run(Asked(days=0.07, throttle=60, sampled=timedelta(minutes=30)), tmp_path)
+    enough = Event()
+
+    def look(found: Run) -> None:
+        if found.days >= 0.069:
+            enough.set()
+
+    asked = Asked(days=0.5, throttle=60, sampled=timedelta(minutes=20))
+    found = run(asked, tmp_path, look, enough)
     # Of an hour, nothing can be said about growth.
     assert [each for each in troubles(found) if "too few samples" not in each] == []
     assert found.strikes["maintenance"]
     assert found.compared
     assert found.samples[-1].trades
-    assert found.days >= 0.07
+    assert 0.07 <= found.days < 0.2
     assert f"{found.cycles} cycles" in table(found)
 
 
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
-    """A file stays open in every cycle, and the bot's loop ends with an error."""
+    """A file stays open in every cycle, the bot's loop ends with an error, and after that nothing
+    can be read, as of a database that has gone: what was found before is kept."""
     struck_by(monkeypatch)
-    cycle, kept = InProcessBot.run, []
+    cycle, read, kept = InProcessBot.run, Meter.read, []
 
     def run_one(bot: InProcessBot, *given: Any) -> None:
         kept.append((tmp_path / "open").open("w"))
@@ -260,11 +286,49 @@ def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
             raise KeyError("of the loop")
         cycle(bot, *given)
 
+    def read_one(meter: Meter, *given: Any) -> Sample:
+        if len(kept) == 30:
+            raise PendingRollbackError("of the sample")
+        return read(meter, *given)
+
+    def trades(_: InProcessBot) -> list[Trade]:
+        raise PendingRollbackError("of the books")
+
     monkeypatch.setattr(InProcessBot, "run", run_one)
-    found = run(Asked(days=0.05, throttle=60, sampled=timedelta(minutes=3)), tmp_path)
+    monkeypatch.setattr(InProcessBot, "trades", trades)
+    monkeypatch.setattr(Meter, "read", read_one)
+    asked = ["--days", "0.05", "--throttle", "60", "--sampled", "0.1", "--out", str(tmp_path)]
+    assert main(asked) == 1
     for each in kept:
         each.close()
-    [unhandled] = found.unhandled
+    content = json.loads((tmp_path / "60s-1.json").read_text())
+    [unhandled] = content["unhandled"]
     assert "KeyError" in unhandled
-    assert f"unhandled 1x: {unhandled}" in found.troubles
-    assert any(line.startswith("open files grows") for line in growing(found))
+    assert len(content["samples"]) == 5
+    found = "\n".join(content["troubles"])
+    for words in (f"unhandled 1x: {unhandled}", "of the sample", "of the books", "not come to its"):
+        assert words in found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_as_its_bound_does(number, tmp_path, monkeypatch):
+    def run_until(_: Asked, folder: Path, look: Any, enough: Event) -> Run:
+        found = sampled(trades=2)
+        look(found)
+        [written] = tmp_path.iterdir()
+        assert len(json.loads(written.read_text())["samples"]) == 21
+        os.kill(os.getpid(), number)
+        assert enough.wait(5)
+        return replace(found, compared=5, flat=True, judged=True)
+
+    monkeypatch.setattr(endurance, "run", run_until)
+    before = signal.getsignal(number)
+    assert main(["--out", str(tmp_path)]) == 0
+    assert signal.getsignal(number) == before
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".md"}
+
+
+def test_a_run_without_a_sample_can_be_shown():
+    found = Run(Asked(), unread=["the sample of day 0.00: it is not there"])
+    assert "0 trades, 0 orders" in table(found)
+    assert "no trade was made" in as_json(found)["troubles"]

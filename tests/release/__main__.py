@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from perpkit.ops.passed import last_passed
+from perpkit.ops.upgrade.processes import ended_in_order
 from perpkit.ops.upgrade.trying import trial
 from tests.compat.cells import PYTHONS
-from tests.compat.environments import install, make
+from tests.compat.environments import InstallError, MissingPythonError, install, make
 from tests.conftest import REPOSITORY
 from tests.release.contents import (
     committed,
@@ -28,7 +29,8 @@ from tests.release.contents import (
 from tests.release.words import wrong_metadata, wrong_versions
 
 OUT = REPOSITORY / "dist"
-# Those of the core and of what a package brings; others copy files of the checkout.
+# Those of the core and of what a package brings; others copy files of the checkout, or read its
+# sources.
 TESTS = (
     "market",
     "risk",
@@ -38,14 +40,29 @@ TESTS = (
     "contract/test_live_seams.py",
 )
 # What the wheel has: without these, nothing of the sdist stands in for it.
-_PACKAGE = ("perpkit", "strategies", "protections", "pairlists", "user_data")
+PACKAGE = ("perpkit", "strategies", "protections", "pairlists", "user_data")
+
+
+class NotBuiltError(Exception):
+    """Neither sdist nor wheel."""
 
 
 def build() -> tuple[Path, Path]:
-    """The sdist, and the wheel that is built from it."""
+    """The sdist, and the wheel that is built from it.
+
+    :raises NotBuiltError: with what the build has said
+    """
     shutil.rmtree(OUT, ignore_errors=True)
     command = [sys.executable, "-m", "build", "--installer", "uv", "--outdir", str(OUT)]
-    subprocess.run([*command, str(REPOSITORY)], check=True, capture_output=True)
+    done = subprocess.run(
+        [*command, str(REPOSITORY)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NotBuiltError(done.stdout.strip())
     (sdist,), (wheel,) = OUT.glob("*.tar.gz"), OUT.glob("*.whl")
     return sdist, wheel
 
@@ -66,22 +83,26 @@ def looked_at(sdist: Path, wheel: Path) -> Iterator[str]:
 
 def tried(sdist: Path, wheel: Path, folder: Path) -> Iterator[str]:
     """What goes wrong with the wheel installed, outside of the checkout."""
-    python = make(folder / "venv", PYTHONS[0])
-    install(python, str(wheel))
-    findings = [each for each in trial(python, folder) if each.level.is_finding]
-    yield from (f"{each.check}: {each.words}" for each in findings)
-    install(python, f"{wheel}[contract]")
+    try:
+        python = make(folder / "venv", PYTHONS[0])
+        install(python, str(wheel))
+        findings = [each for each in trial(python, folder) if each.level.is_finding]
+        yield from (f"{each.check}: {each.words}" for each in findings)
+        install(python, f"{wheel}[contract]")
+    except (MissingPythonError, InstallError) as error:
+        yield f"the wheel cannot be tried: {error}"
+        return
     with tarfile.open(sdist) as archive:
         archive.extractall(folder / "sdist", filter="data")
     (outside,) = (folder / "sdist").iterdir()
-    for name in _PACKAGE:
+    for name in PACKAGE:
         shutil.rmtree(outside / name)
     tests = [f"tests/{name}" for name in TESTS]
     done = subprocess.run(
         [str(python), "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", *tests],
         cwd=outside,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        | {"CASES_FACTOR": "0.2"},
+        | {"CASES_FACTOR": "0.2", "COLUMNS": "200"},  # a line says why a test fails
         capture_output=True,
         text=True,
         check=False,
@@ -95,12 +116,16 @@ def tried(sdist: Path, wheel: Path, folder: Path) -> Iterator[str]:
 
 def main() -> int:
     """0 when nothing is wrong."""
-    sdist, wheel = build()
+    try:
+        sdist, wheel = build()
+    except NotBuiltError as error:
+        print(f"{error}\nwrong: there is no wheel")
+        return 1
     wrong = [*looked_at(sdist, wheel)]
     print(f"looked at {sdist.name} and {wheel.name}")
-    if not wrong:
-        with TemporaryDirectory(prefix="release-") as folder:
-            wrong = [*tried(sdist, wheel, Path(folder))]
+    # Tried in any case: what is wrong with both is then known after one run.
+    with ended_in_order(), TemporaryDirectory(prefix="release-") as folder:
+        wrong += tried(sdist, wheel, Path(folder))
     for words in wrong:
         print(f"wrong: {words}")
     print(f"{len(wrong)} wrong" if wrong else "in order")

@@ -70,6 +70,7 @@ def main() -> int:
     arguments = parser.parse_args()
     began, results = perf_counter(), []
     seeds = range(arguments.first, arguments.first + arguments.episodes)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with arguments.out.open("w") as file:
         for outcome in outcomes(seeds, arguments.jobs):
             results.append(outcome)

@@ -26,6 +26,7 @@ from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
 from perpkit.market.credits import proxy_coin
+from perpkit.market.exchanges import facts_of
 from perpkit.record.trade_database import HIGH_WATER_KEY
 from perpkit.risk.equity import SteadyReading, TradeLedger
 
@@ -58,6 +59,10 @@ class RunningAccount(Account):
         self._dp = dp
         self._wallets = wallets
         tolerance = SteadyReading.tolerance if proxy_coin(config) is None else COLLATERAL_MOVES
+        # Freqtrade takes the open profit off since 2026.9.
+        stripped = "unrealized_pnl" in PositionWallet._fields
+        facts = facts_of(config["exchange"]["name"])
+        self._settled = stripped or not facts.balance_has_open_profit
         self._balance = SteadyReading(BALANCE_STEADY.total_seconds(), tolerance)
         self._lock = lock_of(dp)
         # The trades that have been counted; how many had closed by then, and their profit.
@@ -81,7 +86,7 @@ class RunningAccount(Account):
         It is not known in dry-run, and where it has the open profit of others in it.
         """
         wallets = self._wallets
-        if self._config["dry_run"] or wallets is None or not _settled():
+        if self._config["dry_run"] or wallets is None or not self._settled:
             return None
         at = getattr(wallets, "_last_wallet_refresh", None)  # first: a thread may read it meanwhile
         return None if at is None else Balance(wallets.get_total(wallets._stake_currency), at)
@@ -93,7 +98,7 @@ class RunningAccount(Account):
         includes the open profit with cross margin.
         """
         total: float = wallets.get_total(wallets._stake_currency)
-        if _settled():
+        if self._settled:
             return total
         return total - sum(gross_profit(t, self.rate(t.pair, now)) for t in self._open_trades())
 
@@ -168,8 +173,3 @@ class RunningAccount(Account):
     def _closed_profit(self) -> float:
         # Add here what Freqtrade does not book: funding of trades that were closed by their stop.
         return Trade.get_total_closed_profit()
-
-
-def _settled() -> bool:
-    """Whether Freqtrade subtracts the open profit from the balance, as it does since 2026.9."""
-    return "unrealized_pnl" in PositionWallet._fields

@@ -206,16 +206,16 @@ def _interest(desk: Desk, asked: Asked) -> Any:
 def _wallet(desk: Desk, asked: Asked) -> Any:
     coin = {
         "coin": "USDT",
-        "equity": str(desk.wallet),
-        "usdValue": str(desk.wallet),
+        "equity": str(desk.equity),
+        "usdValue": str(desk.equity),
         "walletBalance": str(desk.wallet),
         "availableToWithdraw": "",
         "locked": "0",
         "totalOrderIM": "0",
         "totalPositionIM": "0",
-        "unrealisedPnl": "0",
+        "unrealisedPnl": str(desk.equity - desk.wallet),
     }
-    account = {"accountType": "UNIFIED", "totalEquity": str(desk.wallet), "coin": [coin]}
+    account = {"accountType": "UNIFIED", "totalEquity": str(desk.equity), "coin": [coin]}
     return {"list": [account]}
 
 
@@ -249,7 +249,7 @@ def _positions(desk: Desk, asked: Asked) -> Any:
                 "takeProfit": "",
                 "stopLoss": "",
                 "trailingStop": "0",
-                "unrealisedPnl": "0",
+                "unrealisedPnl": str(desk.open_profit(base)),
                 "cumRealisedPnl": "0",
                 "createdTime": str(now_ms()),
                 "updatedTime": str(now_ms()),

@@ -82,6 +82,7 @@ def now_ms() -> int:
 @dataclass
 class Desk:
     """
+    :param wallet: without the open profit
     :param drift: of all prices, a day
     :param moved: factors on the prices, by base currency
     :param funding: of each settlement, every 8 hours, by base currency
@@ -172,9 +173,22 @@ class Desk:
         amount = min(order.amount, abs(held.amount)) if order.reduce_only else order.amount
         before = held.amount
         held.amount = round(before + way * amount, 8)
-        if not order.reduce_only:
+        if order.reduce_only:
+            size = self.contracts[order.base].size
+            self.wallet += -way * amount * size * (price - held.entry)
+        else:
             held.entry = (abs(before) * held.entry + amount * price) / abs(held.amount)
         order.state, order.filled, order.average = "filled", amount, price
+        self.wallet -= self.fee_of(order)
+
+    def open_profit(self, base: str) -> float:
+        """In quote currency."""
+        held = self.held[base]
+        return held.amount * self.contracts[base].size * (self.price(base) - held.entry)
+
+    @property
+    def equity(self) -> float:
+        return self.wallet + sum(map(self.open_profit, self.held))
 
     def cancel(self, number: str) -> Placed | None:
         """Returns None where there is no such open order."""

@@ -198,16 +198,16 @@ def _config(desk: Desk, asked: Asked) -> Any:
 def _balance(desk: Desk, asked: Asked) -> Any:
     detail = {
         "ccy": "USDT",
-        "eq": str(desk.wallet),
+        "eq": str(desk.equity),
         "cashBal": str(desk.wallet),
         "availBal": str(desk.wallet),
-        "availEq": str(desk.wallet),
+        "availEq": str(desk.equity),
         "frozenBal": "0",
         "ordFrozen": "0",
-        "upl": "0",
+        "upl": str(desk.equity - desk.wallet),
         "uTime": str(now_ms()),
     }
-    return [{"totalEq": str(desk.wallet), "details": [detail], "uTime": str(now_ms())}]
+    return [{"totalEq": str(desk.equity), "details": [detail], "uTime": str(now_ms())}]
 
 
 def _positions(desk: Desk, asked: Asked) -> Any:
@@ -245,7 +245,7 @@ def _positions(desk: Desk, asked: Asked) -> Any:
                 "posSide": "net",
                 "tradeId": "98617799",
                 "uTime": str(now_ms()),
-                "upl": "0",
+                "upl": str(desk.open_profit(base)),
                 "uplRatio": "0",
             }
         )

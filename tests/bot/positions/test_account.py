@@ -258,14 +258,24 @@ class TestRunningBot:
         self.total = 800.0
         assert running(**settings).capital(START) == capital
 
-    @pytest.mark.parametrize("stripped", [True, False])
-    def test_what_is_counted_as_profit_is_no_capital(self, running, monkeypatch, stripped):
-        """Freqtrade takes the open profit off the balance since 2026.9."""
+    @pytest.mark.parametrize(
+        ("name", "stripped", "in_total"),
+        [
+            *((name, True, False) for name in ("binance", "bybit", "okx", "gate")),
+            *((name, False, True) for name in ("binance", "binanceusdm", "okx", "okx_demo")),
+            *((name, False, True) for name in ("bitget", "hyperliquid", "krakenfutures")),
+            *((name, False, False) for name in ("bybit", "bybit_demo", "gate")),
+        ],
+    )
+    def test_what_is_counted_as_profit_is_no_capital(
+        self, running, monkeypatch, name, stripped, in_total
+    ):
+        """Freqtrade takes the open profit off the balance since 2026.9; some have none in it."""
         fields = ("symbol", "unrealized_pnl") if stripped else ("symbol",)
         monkeypatch.setattr(
             "perpkit.bot.positions.running_account.PositionWallet", SimpleNamespace(_fields=fields)
         )
-        account = running(dry_run=False, runmode=RunMode.LIVE)
+        account = running(dry_run=False, runmode=RunMode.LIVE, exchange={"name": name})
         closed = factories.trade(BTC, close_rate=30_300.0, opened=START - 9 * HOUR)
         long, short = factories.trade(BTC), factories.trade(ETH, True, 2000.0, amount=0.1)
         long.funding_fees = -0.7
@@ -273,7 +283,7 @@ class TestRunningBot:
         gross = long.amount * 500.0 + 0.1 * 10.0
         paid = long.amount * 30_000.0 * long.fee_open + 0.1 * 2000.0 * short.fee_open
         settled = 1_000.0 + closed.close_profit_abs - 0.7 - paid
-        self.total = settled if stripped else settled + gross
+        self.total = settled + gross if in_total else settled
         assert account.capital(START) == pytest.approx(1_000.0)
 
     def test_the_balance_is_what_was_read_last_and_not_steadied(self, running, monkeypatch):
@@ -300,6 +310,13 @@ class TestRunningBot:
         account = running(**settings)
         self.total, self.wallets._last_wallet_refresh = 800.0, START
         assert account.balance() is None
+
+    def test_a_balance_without_open_profit_is_known_on_any_freqtrade(self, running, monkeypatch):
+        kind = SimpleNamespace(_fields=("symbol",))
+        monkeypatch.setattr("perpkit.bot.positions.running_account.PositionWallet", kind)
+        account = running(dry_run=False, runmode=RunMode.LIVE, exchange={"name": "bybit"})
+        self.total, self.wallets._last_wallet_refresh = 800.0, START
+        assert account.balance() == (800.0, START)
 
     def test_a_price_that_is_not_known_is_no_capital(self, running, monkeypatch):
         wallet = SimpleNamespace(_fields=("symbol",))
