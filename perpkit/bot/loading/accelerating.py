@@ -33,7 +33,6 @@ def accelerate(module: ModuleType) -> None:
 
     @wraps(prepare)
     def init(self: Any, config: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        imported()
         _follow(config, say=True)
         prepare(self, config, *args, **kwargs)
 
@@ -55,6 +54,7 @@ def _follow(config: Mapping[str, Any], *, say: bool = False) -> None:
 
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
+    imported()  # or no cycle of the run is collected
     try:
         import_module(_SWITCH).follow(config, say=say)
     except ConfigurationError:
