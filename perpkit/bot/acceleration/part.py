@@ -147,7 +147,7 @@ class Part:
         forget: Callable[[], None] = lambda: None,
     ) -> None:
         self.seams = tuple(seams)
-        self._install, self._forget = install, forget
+        self._install, self.forget = install, forget
         self._replacements = Replacements()
         self._known: list[Any] = []
         self.is_on = False
@@ -188,5 +188,5 @@ class Part:
 
     def switch_off(self) -> None:
         self._replacements.undo()
-        self._forget()
+        self.forget()
         self.is_on = False

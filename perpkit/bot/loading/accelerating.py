@@ -7,6 +7,7 @@ tests/contract/test_acceleration_seams.py holds what is relied on.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from functools import wraps
 from importlib import import_module
@@ -44,7 +45,11 @@ def accelerate(module: ModuleType) -> None:
     @wraps(run)
     def backtest(self: Any, *args: Any, **kwargs: Any) -> Any:
         _follow(self.config)
-        return run(self, *args, **kwargs)
+        try:
+            return run(self, *args, **kwargs)
+        finally:
+            if switch := sys.modules.get(_SWITCH):
+                switch.forget()
 
     kind.__init__, kind.load_bt_data, kind.backtest = init, load_bt_data, backtest
 
