@@ -8,7 +8,7 @@ from tests.cases import SLOW
 
 pytestmark = [pytest.mark.integration, SLOW]
 
-# Looks a candle ahead, and has an average that depends on where the candles begin.
+# Looks six candles ahead, and has an average that depends on where the candles begin.
 BIASED = """
 from tests.bench.strategies.PlainTrend import PlainTrend
 
@@ -19,12 +19,12 @@ class Biased(PlainTrend):
     def populate_indicators(self, dataframe, metadata):
         dataframe = super().populate_indicators(dataframe, metadata)
         dataframe["long_mean"] = dataframe["close"].ewm(span=200, adjust=False).mean()
-        dataframe["next"] = dataframe["close"].shift(-1)
+        dataframe["later"] = dataframe["close"].shift(-6)
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
         dataframe = super().populate_entry_trend(dataframe, metadata)
-        dataframe["enter_long"] &= (dataframe["next"] > dataframe["close"]).astype(int)
+        dataframe["enter_long"] &= (dataframe["later"] > dataframe["close"]).astype(int)
         return dataframe
 """
 
@@ -73,7 +73,7 @@ def test_look_ahead_is_found_the_same(analysed, tmp_path):
 
 def test_a_dependence_on_the_first_candle_is_found_the_same(analysed):
     stock, ours = (
-        analysed("recursive-analysis", "--startup-candle=60", "120", accelerated=accelerated)
+        analysed("recursive-analysis", "--startup-candle", "60", "120", accelerated=accelerated)
         .split("Recursive Analysis")[-1]
         .strip()
         for accelerated in (False, True)

@@ -47,7 +47,7 @@ def spot_config(default_futures_config, offline_markets, monkeypatch):
     monkeypatch.setattr(
         Exchange,
         "_load_async_markets",
-        lambda exchange, reload=False: exchange._api_async.set_markets(markets),
+        lambda exchange, *_, **__: exchange._api_async.set_markets(markets),
     )
     handler = get_datahandler(config["datadir"], "feather")
     for number, (pair, price) in enumerate(zip(SPOT_PAIRS, PRICES, strict=True)):

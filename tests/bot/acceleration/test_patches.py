@@ -140,9 +140,7 @@ COPY = (LocalTrade, "__deepcopy__")
             "backtesting.price_to_precision",
         ),
         (PROFIT, [RATIO], ["profits", "candles"], "LocalTrade.calc_profit_ratio"),
-        pytest.param(
-            COPYING, [COPY], ["copies of trades"], "LocalTrade.__deepcopy__", marks=SLOW
-        ),
+        pytest.param(COPYING, [COPY], ["copies of trades"], "LocalTrade.__deepcopy__", marks=SLOW),
     ],
     ids=["plain", "wrapping", "around ours", "no seam", "formula", "copies"],
 )
