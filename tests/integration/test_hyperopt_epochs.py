@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.integration, SLOW]
 EPOCHS = 5
 
 
-def epochs(bot, workers: int, flags: tuple[str, ...], accelerated: bool) -> list[dict[str, Any]]:
+def epochs(bot, workers: int, accelerated: bool) -> list[dict[str, Any]]:
     """What `freqtrade hyperopt` writes of each, in their order."""
     done = bot(
         "hyperopt",
@@ -31,7 +31,6 @@ def epochs(bot, workers: int, flags: tuple[str, ...], accelerated: bool) -> list
         f"--job-workers={workers}",
         "--min-trades=1",
         "--disable-param-export",
-        *flags,
         perpkit={"acceleration": accelerated},
     )  # fmt: skip
     said = f"Acceleration is {'on: funding, profits' if accelerated else 'off'}"
@@ -49,17 +48,9 @@ def exactly(epoch: dict[str, Any]) -> str:
     return json.dumps([epoch["params_dict"], epoch["loss"], found], sort_keys=True)
 
 
-@pytest.mark.parametrize(
-    ("workers", "flags"),
-    [
-        (1, ()),
-        (2, ()),
-        (2, ("--analyze-per-epoch",)),  # the first epoch runs before workers are sent a backtest
-    ],
-    ids=["one", "two", "two, each analyses"],
-)
-def test_every_epoch_has_the_same_loss_and_results(bot, workers, flags):
-    stock, ours = (epochs(bot, workers, flags, accelerated) for accelerated in (False, True))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_epoch_has_the_same_loss_and_results(bot, workers):
+    stock, ours = (epochs(bot, workers, accelerated) for accelerated in (False, True))
     assert len(stock) == EPOCHS
     assert len({each["loss"] for each in stock}) > 2
     assert sum(each["results_metrics"]["total_trades"] for each in stock) > 50
