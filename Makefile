@@ -158,7 +158,7 @@ mutants: setup
 	mkdir -p soak
 	$(BIN)/python -m benchmarks.mutants --sample $(MUTANTS) --seed $(SEED) --out soak/mutants.jsonl
 
-# An hour or two: what backtests, hyperopt and live cycles cost, stock and accelerated, as tables and
+# Some three hours: what backtests, hyperopt and live cycles cost, stock and accelerated, as tables and
 # JSON. `make bench BENCH=acceleration` runs one; `--quick` in BENCH sees that all of it works.
 bench: setup
 	$(BIN)/python -m benchmarks.bench $(BENCH) --json bench/bench.json

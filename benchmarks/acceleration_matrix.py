@@ -9,7 +9,8 @@ field of every trade and of its orders, every lock and every statistic, to 1e-9.
 Perpkit is in the cell, the base is Freqtrade without the start-up hook; where its layer or a
 strategy of the package is, the base is the same with `"perpkit": {"acceleration": false}`.
 `--off switch` takes the second base in all cells. The table has the number of trades (orders), and
-the number of values that differ. Exits with 1 if any does.
+the number of values that differ; a cell without a trade says so, since it compares little. Exits
+with 1 if any value differs.
 """
 
 from __future__ import annotations
@@ -149,7 +150,8 @@ class Cell:
     def shown(self) -> str:
         if self.error:
             return "failed"
-        return f"{self.trades} ({self.orders}): {self.different}"
+        count = f"{self.trades} ({self.orders})" if self.trades else "no trades"
+        return f"{count}: {self.different}"
 
 
 def source_of(tried: Tried, name: str, option: Option) -> tuple[str, str | None]:
@@ -256,8 +258,9 @@ def print_table(cells: Mapping[tuple[str, str], Cell], options: Iterable[str]) -
         print(f"| {strategy} | {' | '.join(cell.shown if cell else '' for cell in row)} |")
     found = cells.values()
     failed = sum(bool(cell.error) for cell in found)
+    idle = sum(not (cell.trades or cell.error) for cell in found)
     print(
-        f"\n{len(found)} cells, {failed} without a result; "
+        f"\n{len(found)} cells, {failed} without a result, {idle} without a trade; "
         f"{sum(cell.trades for cell in found)} trades, {sum(cell.locks for cell in found)} locks; "
         f"{sum(cell.different for cell in found)} values differ"
     )

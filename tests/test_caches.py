@@ -22,9 +22,10 @@ from tests.factories import START
 
 # Each with the most that it holds; None where that follows from what the entry says.
 NAMED = {
-    "perpkit.bot.acceleration.candle_loop._PLAIN": None,  # classes, until it is switched off
+    "perpkit.bot.acceleration.candle_loop._PLAIN": None,  # classes of one run
     "perpkit.bot.acceleration.exact.scaled": 4_096,  # numbers of a backtest
     "perpkit.bot.acceleration.exact.with_fee": 4_096,
+    "perpkit.bot.acceleration.part._STANDS_FOR": None,  # functions of the parts that are on
     "perpkit.bot.layer.exported_decisions._noted": None,  # strategies of one backtest
     "perpkit.bot.live.column_cost._first_lines": 32,  # files of a strategy
     "perpkit.market.columns._index": 64,  # names of columns

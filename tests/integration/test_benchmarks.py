@@ -27,7 +27,7 @@ def test_it_prints_a_table_and_writes_it(real_datadir, tmp_path, name):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-4000:]
-    table = json.loads(file.read_text())["tables"][name]
+    table = json.loads(file.read_text())["tables"][f"{name}, quick"]
     assert table["title"] in ran.stdout
     assert table["rows"]
 

@@ -156,6 +156,10 @@ CANDLES = Part(
         Seam(f"{_TRADE}has_open_position", ("25af7c6b9f87",)),
         Seam(f"{_TRADE}adjust_stop_loss", ("d99bbd9e20b3",)),
         Seam(f"{_TRADE}adjust_min_max_rates", ("6279d4d77efb",)),
+        # The formula of `is_below`.
+        Seam(f"{_TRADE}_calc_base_close", ("2845c9aac321",)),
+        Seam(f"{_TRADE}calc_close_trade_value", ("05065715f3b9",)),
+        Seam(f"{_TRADE}calc_profit_ratio", ("909069df4baf", "e017fd8847a4")),
         Seam(f"{_STRATEGY}_adjust_trade_position_internal", ("ce71de2d3ebe",)),
         Seam(f"{_STRATEGY}should_exit", ("7fd9ed68a3c7",)),
         Seam(f"{_STRATEGY}ft_stoploss_adjust", ("1cd035eecab4",)),

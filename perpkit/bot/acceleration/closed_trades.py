@@ -46,10 +46,10 @@ class ClosedTrades:
     """Follows `LocalTrade.bt_trades`, to which a backtest appends each trade that it closes."""
 
     def __init__(self) -> None:
-        self._list: list[LocalTrade] = []
         self.forget()
 
     def forget(self) -> None:
+        self._list: list[LocalTrade] = []
         self._read = 0
         self._all = _Closed()
         self._of_pair: dict[str, _Closed] = {}

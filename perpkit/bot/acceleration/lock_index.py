@@ -30,10 +30,10 @@ class LockIndex:
     """
 
     def __init__(self) -> None:
-        self._list: list[Any] = []
         self.forget()
 
     def forget(self) -> None:
+        self._list: list[Any] = []
         self._read = 0
         self._last: Any = None
         self._by_pair: dict[str, list[Entry]] = {}

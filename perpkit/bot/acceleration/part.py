@@ -20,6 +20,9 @@ _FOLLOWING = "perpkit.bot.loading.accelerating"
 # The attribute that the part "funding" gives to a trade, and that no strategy's copy has.
 FUNDING_SUM = "_perpkit_funding"
 
+# What each function of a part that is on stands for: to others, which rely on it, it is the same.
+_STANDS_FOR: dict[Any, Any] = {}
+
 
 @dataclass(frozen=True)
 class Seam:
@@ -38,7 +41,8 @@ class Seam:
         """Returns what is wrong with the seam, None if it is as the part knows it."""
         name = self.where.partition(":")[2]
         try:
-            found = digest(self.found())
+            found = self.found()
+            found = digest(_STANDS_FOR.get(found, found))
         except (ImportError, AttributeError):
             if self.optional:
                 return None
@@ -60,7 +64,13 @@ class Seam:
         found: Any = import_module(module)
         for each in name.split("."):
             found = getattr(found, each)
-        return found.fget if isinstance(found, property) else found
+        return _function(found)
+
+
+def _function(attribute: Any) -> Any:
+    if isinstance(attribute, property):
+        return attribute.fget
+    return attribute.__func__ if isinstance(attribute, staticmethod) else attribute
 
 
 def digest(function: Any) -> str:
@@ -100,6 +110,7 @@ class Replacements:
             raise PatchedError(f"{owner.__name__.rpartition('.')[2]}.{name} is not what it was")
         self._put.append((owner, name, vars(owner).get(name, _ABSENT), value))
         setattr(owner, name, value)
+        _STANDS_FOR[_function(value)] = _function(stock)
 
     def stand(self) -> bool:
         """Whether each attribute still is what it was replaced by."""
@@ -109,6 +120,7 @@ class Replacements:
         """Brings back what was there before, but where somebody has put something else since."""
         while self._put:
             owner, name, before, value = self._put.pop()
+            _STANDS_FOR.pop(_function(value), None)
             if not _is(owner, name, value):
                 continue
             if before is _ABSENT:
@@ -135,7 +147,7 @@ class Part:
         forget: Callable[[], None] = lambda: None,
     ) -> None:
         self.seams = tuple(seams)
-        self._install, self._forget = install, forget
+        self._install, self.forget = install, forget
         self._replacements = Replacements()
         self._known: list[Any] = []
         self.is_on = False
@@ -176,5 +188,5 @@ class Part:
 
     def switch_off(self) -> None:
         self._replacements.undo()
-        self._forget()
+        self.forget()
         self.is_on = False

@@ -79,6 +79,12 @@ def switch_off() -> None:
         part.switch_off()
 
 
+def forget() -> None:
+    """Empties what is remembered of the run that has ended, such as callbacks of its strategy."""
+    for part in parts.imported():
+        part.forget()
+
+
 def _say(level: int, line: str) -> None:
     global _said
     if line != _said:

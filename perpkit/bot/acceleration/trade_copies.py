@@ -95,6 +95,9 @@ COPIES = Part(
             "freqtrade.strategy.strategy_wrapper:strategy_safe_wrapper",
             ("42131a52954a", "1dafd625901e"),
         ),
+        # Freqtrade has neither: one that is there is a strategy's own way to copy.
+        Seam("freqtrade.persistence.trade_model:LocalTrade.__deepcopy__", (), optional=True),
+        Seam("freqtrade.persistence.trade_model:Order.__deepcopy__", (), optional=True),
     ],
     _install,
 )

@@ -7,6 +7,7 @@ tests/contract/test_acceleration_seams.py holds what is relied on.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from functools import wraps
 from importlib import import_module
@@ -33,7 +34,6 @@ def accelerate(module: ModuleType) -> None:
 
     @wraps(prepare)
     def init(self: Any, config: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        imported()
         _follow(config, say=True)
         prepare(self, config, *args, **kwargs)
 
@@ -45,7 +45,11 @@ def accelerate(module: ModuleType) -> None:
     @wraps(run)
     def backtest(self: Any, *args: Any, **kwargs: Any) -> Any:
         _follow(self.config)
-        return run(self, *args, **kwargs)
+        try:
+            return run(self, *args, **kwargs)
+        finally:
+            if switch := sys.modules.get(_SWITCH):
+                switch.forget()
 
     kind.__init__, kind.load_bt_data, kind.backtest = init, load_bt_data, backtest
 
@@ -55,6 +59,7 @@ def _follow(config: Mapping[str, Any], *, say: bool = False) -> None:
 
     :raises ConfigurationError: naming the option, its value and what is allowed
     """
+    imported()  # or no cycle of the run is collected
     try:
         import_module(_SWITCH).follow(config, say=say)
     except ConfigurationError:

@@ -139,6 +139,25 @@ def test_what_a_part_itself_replaces_is_no_patch(module, seam):
     assert not part.is_patched()
 
 
+def test_what_a_part_replaces_is_the_same_to_another_part(module, seam):
+    """In either order, and again and again: one part may be off for a while."""
+    trade = module.Trade
+    seams = [seam]
+    for name in ("value", "fee"):
+        where = f"{MODULE}:Trade.{name}"
+        seams.append(Seam(where, (digest(Seam(where, ()).found()),)))
+    replacing, relying = Part([], faster(module)), Part(seams, lambda _: None)
+    assert replacing.switch_on() is None
+    assert relying.switch_on() is None
+    relying.switch_off()
+    assert relying.switch_on() is None
+    relying.switch_off()
+    mine = trade.profit
+    replacing.switch_off()
+    trade.profit = mine  # which has outlived its part
+    assert "Trade.profit is not what it was" in relying.switch_on()
+
+
 @pytest.mark.parametrize("kind", ["Trade", "Live"])
 @pytest.mark.parametrize("name", ["profit", "value"])
 def test_a_patch_over_what_a_part_has_replaced_is_seen_and_stays(module, seam, kind, name):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 from freqtrade.optimize import backtesting
 from freqtrade.optimize.backtesting import Backtesting
-from freqtrade.persistence import trade_model
+from freqtrade.persistence import LocalTrade, trade_model
 from freqtrade.persistence.pairlock import PairLock
+from freqtrade.persistence.trade_model import Order
 from freqtrade.strategy import interface, strategy_wrapper
 from freqtrade.strategy.interface import IStrategy
 
 from perpkit.bot.acceleration import parts, switch
 from perpkit.bot.acceleration.parts import PARTS
 from tests.bench.backtests import backtest, write_candles
+from tests.cases import SLOW
 
 # Freqtrade imports it after a backtest was prepared, and the acceleration switched on.
 PATCHING = """
@@ -73,33 +76,78 @@ backtesting.price_to_precision = mine
 class Patching(PlainTrend):
     pass
 """
+# What decides about an exit, in a function that one part replaces and another relies on.
+PROFIT = """
+from freqtrade.persistence import LocalTrade
+from tests.bench.strategies.PlainTrend import PlainTrend
+
+stock = LocalTrade.calc_profit_ratio
+
+
+def mine(self, *args, **kwargs):
+    return stock(self, *args, **kwargs) + 0.02
+
+
+LocalTrade.calc_profit_ratio = mine
+
+
+class Patching(PlainTrend):
+    pass
+"""
+# Trades that are not copied keep what a callback writes to them.
+COPYING = """
+from freqtrade.persistence import LocalTrade
+from tests.bench.strategies.PlainTrend import PlainTrend
+
+
+def mine(self, memo):
+    return self
+
+
+LocalTrade.__deepcopy__ = mine
+
+
+class Patching(PlainTrend):
+    def custom_exit(self, pair, trade, current_time, current_rate, current_profit, **kwargs):
+        trade.peak = max(getattr(trade, "peak", 0.0), current_profit)
+        return "fallen" if trade.peak - current_profit > 0.01 else None
+"""
 ROI = (IStrategy, "min_roi_reached")
+RATIO = (LocalTrade, "calc_profit_ratio")
+COPY = (LocalTrade, "__deepcopy__")
 
 
 @pytest.mark.parametrize(
-    ("source", "patched", "part", "first"),
+    ("source", "patched", "off", "first"),
     [
-        (PATCHING.format(decorator=""), [ROI], "candles", "IStrategy.min_roi_reached"),
-        (PATCHING.format(decorator="@wraps(stock)"), [ROI], "candles", "IStrategy.min_roi_reached"),
+        (PATCHING.format(decorator=""), [ROI], ["candles"], "IStrategy.min_roi_reached"),
+        (
+            PATCHING.format(decorator="@wraps(stock)"),
+            [ROI],
+            ["candles"],
+            "IStrategy.min_roi_reached",
+        ),
         (
             AROUND,
             [ROI, (Backtesting, "_check_trade_exit")],
-            "candles",
+            ["candles"],
             "Backtesting._check_trade_exit",
         ),
         (
             ROUNDING,
             [(backtesting, "price_to_precision")],
-            "profits",
+            ["profits"],
             "backtesting.price_to_precision",
         ),
+        (PROFIT, [RATIO], ["profits", "candles"], "LocalTrade.calc_profit_ratio"),
+        pytest.param(COPYING, [COPY], ["copies of trades"], "LocalTrade.__deepcopy__", marks=SLOW),
     ],
-    ids=["plain", "wrapping", "around ours", "no seam"],
+    ids=["plain", "wrapping", "around ours", "no seam", "formula", "copies"],
 )
 def test_a_patch_of_the_strategys_file_decides_as_in_freqtrade(
     source,
     patched,
-    part,
+    off,
     first,
     default_futures_config,
     offline_markets,
@@ -116,7 +164,7 @@ def test_a_patch_of_the_strategys_file_decides_as_in_freqtrade(
     def run(**options):
         with monkeypatch.context() as patch:
             for owner, name in patched:
-                patch.setattr(owner, name, getattr(owner, name))
+                _goes_with(patch, owner, name)
             found = backtest(
                 default_futures_config, "Patching", strategy_path=str(folder), **options
             )
@@ -131,22 +179,43 @@ def test_a_patch_of_the_strategys_file_decides_as_in_freqtrade(
     assert ours == stock
     before, after = caplog.messages
     assert before == f"Acceleration is on: {', '.join(PARTS)}."
-    others = ", ".join(name for name in PARTS if name != part)
-    assert after.startswith(
-        f"Acceleration is on: {others}; {part} is off, because {first} is not what it was"
-    )
+    others = ", ".join(name for name in PARTS if name not in off)
+    reasons = "".join(f"; {part} is off, because {first} is not what it was" for part in off)
+    assert re.sub(r" \(\w{12}\)", "", after) == f"Acceleration is on: {others}{reasons}."
+
+
+def _goes_with(patch, owner, name):
+    """What a strategy's file puts there ends with the patch."""
+    there = getattr(owner, name, None)
+    patch.setattr(owner, name, there, raising=False)
+    if there is None:
+        delattr(owner, name)
 
 
 def off():
     return [name for name in PARTS if not parts.part(name).is_on]
 
 
-def test_what_was_patched_is_on_again_once_the_patch_is_gone(monkeypatch):
+@pytest.mark.parametrize(
+    ("owner", "name", "parts_off"),
+    [
+        (IStrategy, "min_roi_reached", ["candles"]),
+        (LocalTrade, "_calc_base_close", ["profits", "candles"]),
+        (LocalTrade, "calc_close_trade_value", ["profits", "candles"]),
+        (*RATIO, ["profits", "candles"]),
+        (*COPY, ["copies of trades"]),
+        (Order, "__deepcopy__", ["copies of trades"]),
+        (Backtesting, "_sync_pair_index", ["rows"]),
+    ],
+    ids=lambda each: each.__name__ if isinstance(each, type) else None,
+)
+def test_what_was_patched_is_on_again_once_the_patch_is_gone(owner, name, parts_off, monkeypatch):
+    _goes_with(monkeypatch, owner, name)
     switch.follow({})
-    with monkeypatch.context() as patch:
-        patch.setattr(IStrategy, "min_roi_reached", lambda *_: False)
-        switch.follow({})
-        assert off() == ["candles"]
+    setattr(owner, name, lambda *_: False)
+    switch.follow({})
+    assert off() == parts_off
+    monkeypatch.undo()
     switch.follow({})
     assert off() == []
 

@@ -97,13 +97,27 @@ class ReachedError(Exception):
 )
 def test_a_backtest_that_was_prepared_before_switches_it_again(monkeypatch, method, given):
     """A worker of hyperopt is sent one; another can have switched it off in between."""
-    stopped = Backtesting.__new__(Backtesting)
-    stopped.config, stopped.enable_protections = BACKTEST, False
-    for name in ("_set_progress_step", "reset_backtest"):
-        monkeypatch.setattr(stopped, name, stop, raising=False)
     with pytest.raises(ReachedError):
-        getattr(stopped, method)(*given)
+        getattr(stopped(monkeypatch), method)(*given)
     assert Accelerated.profit == 2
+
+
+def test_what_is_remembered_of_a_run_is_forgotten_as_it_ends(monkeypatch):
+    """Or a webserver would keep the last strategy, and the candles that hang on it."""
+    forgotten: list[int] = []
+    monkeypatch.setattr(PROFITS, "forget", lambda: forgotten.append(Accelerated.profit))
+    with pytest.raises(ReachedError):
+        stopped(monkeypatch).backtest({}, None, None)
+    assert forgotten == [2]  # while the parts are on
+
+
+def stopped(monkeypatch) -> Backtesting:
+    """One that was prepared elsewhere, and ends as it begins."""
+    testing = Backtesting.__new__(Backtesting)
+    testing.config, testing.enable_protections = BACKTEST, False
+    for name in ("_set_progress_step", "reset_backtest"):
+        monkeypatch.setattr(testing, name, stop, raising=False)
+    return testing
 
 
 def stop(*args, **kwargs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import multiprocessing
 import subprocess
 import sys
 
@@ -13,6 +14,19 @@ from freqtrade.optimize.backtesting import Backtesting
 from perpkit.bot.loading import garbage, hook
 
 MODULE = "perpkit_backtests_for_a_test"
+# What a worker says once it has imported freqtrade, which each task of it does.
+IN_WORKERS = """
+import sys
+from joblib import Parallel, delayed
+
+def collects():
+    import gc
+    import freqtrade
+    return gc.isenabled()
+
+sys.argv = {argv!r}
+print(*Parallel(n_jobs=2)(delayed(collects)() for _ in range(2)))
+"""
 AFTER_IMPORT = "import sys, gc; sys.argv = {argv!r}; import freqtrade; print(gc.isenabled())"
 
 
@@ -43,14 +57,44 @@ def test_it_waits_where_a_backtest_is_made(arguments, collects):
     assert done.stdout.split() == [str(collects)]
 
 
-def test_it_goes_on_as_the_backtest_is_prepared(monkeypatch):
+def prepared() -> Backtesting:
+    """One that was prepared in another process, such as a worker of hyperopt receives."""
+    testing = object.__new__(Backtesting)
+    testing.config = {}
+    return testing
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda: Backtesting({}),
+        lambda: prepared().load_bt_data(),
+        lambda: prepared().backtest({}, None, None),
+    ],
+    ids=["prepared", "loads candles", "begins a run"],
+)
+def test_it_goes_on_as_a_backtest_goes_on(step, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["freqtrade", "backtesting"])
     garbage.wait_for_imports()
     assert not gc.isenabled()
-    with pytest.raises(KeyError):
-        Backtesting({})
+    with pytest.raises((KeyError, AttributeError)):
+        step()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
+
+
+def test_it_does_not_wait_in_a_worker_of_hyperopt():
+    """Its argv is that of the command, and in an epoch it makes millions of copies of trades."""
+    code = IN_WORKERS.format(argv=["freqtrade", "hyperopt"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
+def test_it_does_not_wait_in_a_process_that_is_spawned(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["freqtrade", "backtesting"])
+    monkeypatch.setattr(multiprocessing.current_process(), "name", "SpawnProcess-1")
+    garbage.wait_for_imports()
+    assert gc.isenabled()
 
 
 def test_it_goes_on_where_backtests_cannot_be_followed(monkeypatch, tmp_path, capsys):
