@@ -71,6 +71,14 @@ def first_balance(database: TradeDatabase) -> tuple[float, float] | None:
     return (ms(rows[0].at) / 1000, float(rows[0].total)) if rows and rows[0].total else None
 
 
+def last_balance(database: TradeDatabase) -> float | None:
+    """Returns when Freqtrade last recorded the balance, s since 1970 UTC; None if it never did."""
+    if not database.has_table("wallet_history"):
+        return None
+    (newest,) = database.rows("SELECT MAX(timestamp) AS at FROM wallet_history")
+    return None if newest.at is None else ms(newest.at) / 1000
+
+
 def _fill(row: Any) -> TradeFill:
     entry = "sell" if row.is_short else "buy"
     return TradeFill(

@@ -19,7 +19,7 @@ from perpkit.market.times import dates_of
 from perpkit.record.decisions import Decision
 from perpkit.record.trade_database import TradeDatabase
 from perpkit.record.urls import refuse_url
-from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance
+from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance, last_balance
 from perpkit.research.locks import Lock, exported_locks
 from perpkit.research.marked import load_export, load_exported_config
 from perpkit.research.noted import noted_beside, noted_in_export, with_stops
@@ -35,7 +35,8 @@ class Results:
     """
     :param source: the file that they are from
     :param timeframe: of the strategy's candles
-    :param start, end: of the backtest, or of what the bot did; s since 1970 UTC
+    :param start, end: of the backtest, or of what is known of the bot, with or without a trade; s
+        since 1970 UTC
     :param starting_balance: in stake currency
     :param pairs: that could be traded; for a bot, those that were
     :param stats: Freqtrade's own figures; empty for a bot
@@ -185,13 +186,18 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     began = database.moment("bot_start_time")
     decisions = tuple(one for one in noted_beside(path) if began is None or one.at >= began)
     events = [fill.at for trade in trades for fill in trade.fills]
+    events += [trade.closed for trade in trades if trade.closed is not None]
+    # A bot that a breaker has halted is there without a trade.
+    seen = [one.at.timestamp() for one in decisions]
+    seen += [] if began is None else [began.timestamp()]
     return Results(
         source=path,
         strategy=strategy or known or "bot",
         stake_currency=rows[0].stake_currency or _quote([trades[0].pair]),
         timeframe=_timeframe(rows[0].timeframe),
-        start=first,
-        end=max(events + [trade.closed for trade in trades if trade.closed is not None]),
+        start=min([first, *seen]),
+        # A balance is recorded with the midnight before it.
+        end=max([*events, *seen, last_balance(database) or first]),
         starting_balance=balance,
         pairs=tuple(sorted({trade.pair for trade in trades})),
         trades=with_stops(trades, decisions),

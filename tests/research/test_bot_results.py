@@ -12,8 +12,10 @@ from freqtrade.persistence.key_value_store import KeyValueStore
 from typer.testing import CliRunner
 
 from perpkit.cli import app
-from perpkit.golive.evidence import days_known
+from perpkit.durations import DAY_S
 from perpkit.record.decisions import Decision, DecisionLog, Kind
+from perpkit.report.sections.blocked import blocked
+from perpkit.report.view import View, runs_of
 from perpkit.research.accounts import marked_account
 from perpkit.research.results import load_results
 from tests import factories
@@ -96,7 +98,7 @@ def test_what_the_bot_recorded_is_there(database):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("started", "days"), [(None, 42), (START - timedelta(days=1), 3)])
+@pytest.mark.parametrize(("started", "days"), [(None, 42), (START - timedelta(days=2), 4)])
 def test_what_was_decided_before_the_database_began_is_of_another_one(database, started, days):
     if started is not None:
         KeyValueStore.store_value("bot_start_time", started)
@@ -104,7 +106,31 @@ def test_what_was_decided_before_the_database_began_is_of_another_one(database, 
     for day in (-40, -1, 2):
         log.add(Decision(START + timedelta(days=day), Kind.REFUSED, BTC, "long", "why", "why"))
     log.flush(START)
-    assert days_known(load_results(database)) == days
+    found = load_results(database)
+    assert found.end - found.start == days * DAY_S
+
+
+def test_a_bot_that_a_breaker_keeps_from_trading_has_its_days(database):
+    log = DecisionLog(database.with_name("bot.decisions.jsonl"), print)
+    log.add(Decision(START + timedelta(days=60), Kind.REFUSED, BTC, "long", "breaker", "why"))
+    log.flush(START)
+    PairLocks.lock_pair("*", START + timedelta(days=60), "Halt: why", now=START)
+    Trade.session.remove()
+    results = load_results(database)
+    run, _ = runs_of(Rising(), results, None)
+    assert len(run.daily_returns) == 60
+    section = blocked(View(run, Rising()))
+    assert "locked 100.0% of the time" in section.lead
+
+
+def test_a_recorded_balance_is_known_of_a_bot(database):
+    newest = START + timedelta(hours=50)
+    wallet = WalletHistory(
+        timestamp=newest, currency="USDT", quote_currency="USDT", balance=1, total_quote=1
+    )
+    WalletHistory.session.add(wallet)
+    WalletHistory.session.commit()
+    assert load_results(database).end == newest.timestamp()
 
 
 def test_the_file_is_not_changed(database):
