@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-# Freqtrade's own, of a pair that it has left, until the candle ends.
+# Freqtrade's own, of a pair that it has left, until the candle ends: of a bot only.
 _AFTER_EXIT = "Auto lock"
 
 
@@ -23,9 +23,14 @@ class Lock(NamedTuple):
     reason: str
 
     @property
+    def is_breakers(self) -> bool:
+        """Whether a breaker, a protection or an operator set it."""
+        return self.reason != _AFTER_EXIT
+
+    @property
     def source(self) -> str:
         """The protection that set it: the first word of its reason."""
-        if self.reason == _AFTER_EXIT:
+        if not self.is_breakers:
             return "Freqtrade, after an exit"
         return self.reason.split(" ", 1)[0].rstrip(":") or "unnamed"
 

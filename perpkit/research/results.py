@@ -70,6 +70,10 @@ class Results:
         return str((self.config.get("exchange") or {}).get("name") or DEFAULT_EXCHANGE)
 
     @property
+    def breakers_locks(self) -> tuple[Lock, ...]:
+        return tuple(lock for lock in self.locks if lock.is_breakers)
+
+    @property
     def closed(self) -> list[Trade]:
         """In the order of closing."""
         ended = [trade for trade in self.trades if trade.closed is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -11,8 +12,12 @@ from freqtrade.persistence import PairLocks, Trade, init_db
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.ops.stored_market import StoredMarket
 from perpkit.record.decisions import Decision, Kind, as_line
 from perpkit.record.places import places
+from perpkit.report.sections.blocked import blocked
+from perpkit.report.view import View, runs_of
+from perpkit.research.results import load_results
 from tests import factories
 from tests.factories import START
 from tests.report.conftest import BTC, SPIKED, document, order, trade, write
@@ -375,3 +380,20 @@ def test_a_bot_that_lies_elsewhere_is_explained_by_the_backtests_candles(case, m
     causes = json.loads(result.stdout)["twins"]["causes"]
     assert "data revised" in causes
     assert causes == json.loads(out)["causes"]
+
+
+def test_the_locks_after_exits_are_not_those_of_breakers(case, tmp_path):
+    """Freqtrade locks each pair that a bot leaves, and none in a backtest."""
+    PairLocks.timeframe = "1h"
+    for pair in (BTC, SPIKED):
+        PairLocks.lock_pair(pair, at(12), "Auto lock", now=at(9))
+    case.tested(SPIKED, 10, 20)
+    case.compared()
+    export, database = tmp_path / "export.json", tmp_path / "bot.sqlite"
+    bot, backtest = load_results(database, None, 1000.0), load_results(export)
+    another = replace(bot, source=tmp_path / "another.sqlite", locks=())
+    market = StoredMarket(tmp_path / "data")
+    run, other = runs_of(market, backtest, bot)
+    assert (run.name, other.name) == ("the backtest", "the bot")
+    assert [each.name for each in runs_of(market, bot, another)] == ["bot", "another"]
+    assert "have no lock of a breaker" in blocked(View(run, market, other)).why
