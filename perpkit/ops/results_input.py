@@ -37,7 +37,7 @@ DataFormat = Annotated[
     str, typer.Option(help="Of the stored candles: feather, parquet, json, jsongz.")
 ]
 Strategy = Annotated[
-    str | None, typer.Option(help="Which strategy of the export, if it has several.")
+    str | None, typer.Option(help="Which strategy of the results, if they have several.")
 ]
 Balance = Annotated[
     float | None,
@@ -45,7 +45,7 @@ Balance = Annotated[
         "--starting-balance",
         min=0.000001,
         help="Of a bot, in stake currency, if the database does not have it: `dry_run_wallet`, or "
-        "the balance before the first trade.",
+        "the balance before the first trade. A recorded one counts first.",
     ),
 ]
 

@@ -15,17 +15,24 @@ if TYPE_CHECKING:
 
 
 def explained(
-    given: Input, live: Path, backtest: Path, strategy: str | None, timerange: str | None
+    given: Input,
+    live: Path,
+    backtest: Path,
+    strategies: tuple[str | None, str | None],
+    timerange: str | None,
 ) -> tuple[Results, list[Explained]]:
     """Returns the bot's results, and each trade with what differs and why.
 
+    :param strategies: of the bot, else that of the backtest; of the backtest, else that of the bot
     :raises ValueError, DatabaseError: naming what cannot be used
     """
     from perpkit.research.explaining import explained_results
 
     # Of a bot's balance nothing is asked here; not every database has it.
     given = replace(given, starting_balance=given.starting_balance or 1.0)
-    bot, run = given.results(live, None), given.results(backtest, strategy)
+    of_bot, of_backtest = strategies
+    run = given.results(backtest, of_backtest or of_bot)
+    bot = given.results(live, of_bot or run.strategy)
     return bot, explained_results(bot, run, given.market(run), _seconds(timerange))
 
 

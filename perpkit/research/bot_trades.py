@@ -19,9 +19,10 @@ _ORDERS = (
 _KEPT = "SELECT ft_trade_id, cd_key, cd_value, created_at FROM trade_custom_data"
 
 
-def bot_trades(database: TradeDatabase) -> tuple[Trade, ...]:
+def bot_trades(database: TradeDatabase, strategy: str | None = None) -> tuple[Trade, ...]:
     """Returns all trades that have a fill, open and closed, dry-run and live, oldest first.
 
+    :param strategy: whose trades; None for those of all
     :raises DatabaseError: when the database cannot be read
     """
     fills: dict[int, list[TradeFill]] = {}
@@ -33,7 +34,7 @@ def bot_trades(database: TradeDatabase) -> tuple[Trade, ...]:
     return tuple(
         _trade(row, fills[row.id], kept.get(row.id, {}))
         for row in database.rows("SELECT * FROM trades ORDER BY id")
-        if row.id in fills
+        if row.id in fills and strategy in (None, row.strategy)
     )
 
 

@@ -76,9 +76,8 @@ def test_a_key_is_asked_for_where_it_can_be_checked(name, found, offline):
 def test_what_a_bot_ran_with_counts_from_its_first_trade(tmp_path):
     """It notes that a moment after its start."""
     start, first = datetime(2026, 3, 2, 10, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)
-    sources = Sources(
-        SimpleNamespace(user_data_dir=tmp_path), None, None, tmp_path / "bot.sqlite", None, None, True
-    )
+    bot, database = SimpleNamespace(user_data_dir=tmp_path), tmp_path / "bot.sqlite"
+    sources = Sources(bot, None, None, database, None, None, offline=True)
     traded = SimpleNamespace(fills=[SimpleNamespace(at=first.timestamp())])
     live = SimpleNamespace(start=start.timestamp(), trades=[traded])
     path = places(f"sqlite:///{sources.live}", tmp_path).ran

@@ -382,6 +382,22 @@ def test_a_bot_that_lies_elsewhere_is_explained_by_the_backtests_candles(case, m
     assert causes == json.loads(out)["causes"]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "2 trades have a twin, 0 are the bot's only"),
+        (("--strategy=Before", "--other-strategy=ByHand"), "0 trades have a twin, 1 are the bot's"),
+    ],
+)
+def test_trades_of_another_strategy_are_not_the_bots_only(case, options, said):
+    case.live(SPIKED, 10, 20)
+    other = Trade.session.query(Trade).filter(Trade.pair == SPIKED).one()
+    other.strategy = "Before"
+    Trade.commit()
+    _, out, _ = case.compared(*options)
+    assert said in " ".join(out.split())
+
+
 def test_the_locks_after_exits_are_not_those_of_breakers(case, tmp_path):
     """Freqtrade locks each pair that a bot leaves, and none in a backtest."""
     PairLocks.timeframe = "1h"

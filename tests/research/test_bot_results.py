@@ -147,6 +147,61 @@ def test_a_balance_that_is_not_recorded_must_be_given(database):
     assert load_results(database, starting_balance=500.0).starting_balance == 500
 
 
+def test_a_balance_that_is_recorded_counts_before_one_that_is_given(database):
+    assert load_results(database, starting_balance=500.0).starting_balance == BALANCE
+    wallet = WalletHistory.session.query(WalletHistory).one()
+    wallet.timestamp = START + timedelta(hours=2)  # after the first trade
+    WalletHistory.session.commit()
+    assert load_results(database, starting_balance=500.0).starting_balance == 500
+
+
+@pytest.fixture
+def two_strategies(database):
+    """`Later` made a trade ten days after the last one of `TestStrategy`."""
+    later = factories.trade(
+        BTC, open_rate=30_000.0, close_rate=31_000.0, amount=0.1, opened=START + timedelta(days=10)
+    )
+    later.strategy = "Later"
+    Trade.commit()
+    log = DecisionLog(database.with_name("bot.decisions.jsonl"), print)
+    for day in (8, 12):
+        log.add(Decision(START + timedelta(days=day), Kind.REFUSED, BTC, "long", "why", "why"))
+    log.flush(START)
+    PairLocks.lock_pair(
+        "*", START + timedelta(days=11, hours=1), "Halt: y", now=START + timedelta(days=11)
+    )
+    return database
+
+
+def test_a_strategy_of_several_has_its_own_trades_and_time(two_strategies):
+    before = load_results(two_strategies, "TestStrategy")
+    after = load_results(two_strategies, "Later", 800.0)
+    both = load_results(two_strategies)
+    days = [
+        ((each.start - START.timestamp()) / DAY_S, (each.end - START.timestamp()) / DAY_S)
+        for each in (before, after, both)
+    ]
+    assert days == [(0, 5 / 24), (10, 12), (0, 12)]
+    assert [len(each.trades) for each in (before, after, both)] == [2, 1, 3]
+    assert [each.starting_balance for each in (before, after, both)] == [BALANCE, 800, BALANCE]
+    assert [len(each.decisions) for each in (before, after, both)] == [0, 1, 2]
+    assert [len(each.locks) for each in (before, after, both)] == [1, 1, 2]
+
+
+def test_a_later_strategy_needs_a_balance(two_strategies):
+    with pytest.raises(ValueError, match="of this strategy, which is not its first"):
+        load_results(two_strategies, "Later")
+
+
+def test_two_stake_currencies_are_no_one_account(two_strategies):
+    for trade in Trade.session.query(Trade).filter(Trade.strategy == "Later"):
+        trade.stake_currency = "USDC"
+    Trade.commit()
+    with pytest.raises(ValueError, match="must have one stake currency, got USDC, USDT in"):
+        load_results(two_strategies)
+    assert load_results(two_strategies, "Later", 800.0).stake_currency == "USDC"
+
+
 def test_a_page_of_a_bot(database, tmp_path):
     datadir = tmp_path / "data"
     datadir.mkdir()
