@@ -122,7 +122,7 @@ def _runs(
     one, two = given.results(first, strategy), given.results(second, other or strategy)
     from perpkit.report.view import runs_of
 
-    run, beside = runs_of(given.market(one), one, two)
+    run, beside = runs_of(given.market(one, two), one, two)
     if beside is None:
         raise BadInputError("there is nothing to compare with")
     return run, beside

@@ -115,9 +115,7 @@ def _view(
 ) -> View:
     found, tests = _found(given, results, strategy)
     beside = None if other is None else _beside(given, other, found.strategy)
-    # A backtest knows where its candles are, and a bot beside it is explained by the same ones.
-    tested = beside if found.is_bot and beside is not None and not beside.is_bot else found
-    market = given.market(tested)
+    market = given.market(found, beside)
     walked: Verdict | None = None
     seals: tuple[Seal, ...] = ()
     if tests is not None:

@@ -70,11 +70,15 @@ class Input:
 
         return load_results(path, strategy, self.starting_balance)
 
-    def market(self, results: Results) -> StoredMarket:
+    def market(self, results: Results, beside: Results | None = None) -> StoredMarket:
         """Returns the stored candles; a bot that has only traded has none.
+
+        A backtest knows where its candles are, and a bot beside it is valued by the same ones.
 
         :raises BadInputError: if a data directory is given that does not exist
         """
+        if results.is_bot and beside is not None and not beside.is_bot:
+            results = beside
         found = self.datadir or self._default(results)
         say_if_marked(found)
         return StoredMarket(found, self.data_format, given=self.datadir is not None)

@@ -12,6 +12,8 @@ from freqtrade.persistence import PairLocks, Trade, init_db
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.ops import compare
+from perpkit.ops.results_input import Input
 from perpkit.ops.stored_market import StoredMarket
 from perpkit.record.decisions import Decision, Kind, as_line
 from perpkit.record.places import places
@@ -380,6 +382,10 @@ def test_a_bot_that_lies_elsewhere_is_explained_by_the_backtests_candles(case, m
     causes = json.loads(result.stdout)["twins"]["causes"]
     assert "data revised" in causes
     assert causes == json.loads(out)["causes"]
+    given = Input(None, None, "feather", 1000.0)
+    for files in ((case.database, export), (export, case.database)):
+        runs = compare._runs(given, *files, None, None)
+        assert [run.account.unpriced for run in runs] == [(), ()]
 
 
 @pytest.mark.parametrize(
