@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from perpkit.record.trade_database import TradeDatabase, ms
-from perpkit.research.locks import Lock
+from perpkit.research.locks import Lock, is_lifted
 from perpkit.research.trades import Trade, TradeFill
 
 SLIPPAGE_KEY = "perpkit_slippage"
@@ -39,7 +39,7 @@ def bot_trades(database: TradeDatabase, strategy: str | None = None) -> tuple[Tr
 
 
 def bot_locks(database: TradeDatabase) -> tuple[Lock, ...]:
-    """Returns all locks, expired ones included.
+    """Returns all locks, expired ones included, but for those that were lifted.
 
     :raises DatabaseError: when the database cannot be read
     """
@@ -53,6 +53,7 @@ def bot_locks(database: TradeDatabase) -> tuple[Lock, ...]:
             row.reason or "",
         )
         for row in rows
+        if not is_lifted(bool(row.active), ms(row.lock_end_time))
     )
 
 

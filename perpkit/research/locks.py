@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from perpkit.durations import MINUTE_MS
+
 # Freqtrade's own, of a pair that it has left, until the candle ends: of a bot only.
 _AFTER_EXIT = "Auto lock"
 
@@ -40,8 +42,19 @@ class Lock(NamedTuple):
         )
 
 
+def is_lifted(active: bool, end_ms: int) -> bool:
+    """Whether a strategy lifted a lock by `unlock_pair` or `unlock_reason`, at a moment that is not recorded.
+
+    Such a lock keeps its end, which is a candle's; `/unlock`, and Perpkit's own breakers, write
+    down the moment at which they end one.
+
+    :param end_ms: of the lock, ms since 1970 UTC
+    """
+    return not active and end_ms % MINUTE_MS == 0
+
+
 def exported_locks(locks: Iterable[Mapping[str, Any]]) -> tuple[Lock, ...]:
-    """Returns the locks of a Freqtrade export."""
+    """Returns the locks of a Freqtrade export, but for those that were lifted."""
     return tuple(
         Lock(
             lock["pair"],
@@ -51,6 +64,7 @@ def exported_locks(locks: Iterable[Mapping[str, Any]]) -> tuple[Lock, ...]:
             lock.get("reason") or "",
         )
         for lock in locks
+        if not is_lifted(lock.get("active", True), lock["lock_end_timestamp"])
     )
 
 

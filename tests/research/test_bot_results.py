@@ -133,6 +133,19 @@ def test_a_recorded_balance_is_known_of_a_bot(database):
     assert load_results(database).end == newest.timestamp()
 
 
+def test_a_lock_that_was_lifted_at_an_unknown_time_does_not_count(database):
+    for reason in ("Lifted: by a strategy", "Ended: by /unlock"):
+        PairLocks.lock_pair(BTC, START + timedelta(days=9), reason, now=START)
+    PairLocks.unlock_reason("Lifted: by a strategy", START + timedelta(hours=1))
+    ended = START + timedelta(hours=1, seconds=7, milliseconds=1)
+    [lock] = [lock for lock in PairLocks.get_all_locks() if lock.reason == "Ended: by /unlock"]
+    lock.active, lock.lock_end_time = False, ended  # see tests/contract
+    Trade.commit()
+    found = {lock.source: lock.until for lock in load_results(database).locks}
+    assert set(found) == {"Crash", "Ended"}
+    assert found["Ended"] == ended.timestamp()
+
+
 def test_the_file_is_not_changed(database):
     before = database.read_bytes()
     load_results(database)
