@@ -43,7 +43,7 @@ class Lock(NamedTuple):
 
 
 def is_lifted(active: bool, end_ms: int) -> bool:
-    """Whether a strategy lifted a lock by `unlock_pair` or `unlock_reason`, at a moment that is not recorded.
+    """Whether a strategy lifted a lock by `unlock_pair` or `unlock_reason`: it is not known when.
 
     Such a lock keeps its end, which is a candle's; `/unlock`, and Perpkit's own breakers, write
     down the moment at which they end one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -79,6 +80,23 @@ def test_open_positions_are_marked_to_the_newest_candle(database):
         assert equity == pytest.approx(BALANCE + long + (short if hour >= 1 else 0), abs=1e-6)
     assert len(account.equity) == 11
     assert account.unpriced == (ETH,)
+
+
+class Weekly(Rising):
+    """A market in which BTC rises by 100 a week from Monday, 2 January 2023, on."""
+
+    def candles(self, pair: str, timeframe: str) -> pd.DataFrame | None:
+        if pair == ETH:
+            return None
+        dates = pd.date_range(START + timedelta(days=1), periods=4, freq="7D")
+        return pd.DataFrame({"date": dates, "close": [30_100.0, 30_200.0, 30_300.0, 30_400.0]})
+
+
+def test_weeks_begin_on_a_monday(database):
+    account = marked_account(replace(load_results(database), timeframe="1w"), Weekly())
+    assert {at.day_name() for at in account.times} == {"Monday"}
+    rises = account.equity.diff().dropna().tolist()[-3:]
+    assert rises == [pytest.approx(0.1 * 100 * (1 - 0.0005))] * 3
 
 
 def test_what_the_bot_recorded_is_there(database):
