@@ -31,6 +31,8 @@ HOURS = 60
 class Case:
     """A bot and its backtest: a long of 2 at 100 from hour 10 to hour 20, sold at 104, in both."""
 
+    currency = "USDT"
+
     def __init__(self, folder) -> None:
         self.folder = folder
         self.database = folder / "bot.sqlite"
@@ -50,6 +52,7 @@ class Case:
             leverage=1.0, opened=START + timedelta(hours=begin) + seconds, held=held,
         )  # fmt: skip
         made.strategy, made.timeframe = "ByHand", 60
+        made.stake_currency = self.currency
         made.exit_reason = more.get("reason", made.exit_reason)
         if funding := more.get("funding"):
             made.funding_fees = funding
@@ -212,6 +215,16 @@ def test_the_price_of_the_entry(case, is_short, worse):
     [cause] = one["causes"]
     assert (cause["cause"], cause["text"]) == ("fill price", "entry +50.0 bps worse")
     assert cause["amount"] == pytest.approx(-1.0)
+
+
+def test_a_stake_in_a_coin_worth_much_has_causes_too(case):
+    case.currency = case.more["stake_currency"] = "BTC"
+    Trade.session.query(Trade).update({"stake_currency": "BTC"})
+    case.live(SPIKED, 10, 20, rate=100.5, amount=4e-5)
+    case.tested(SPIKED, 10, 20, amount=4e-5)
+    said = " ".join(case.compared()[1].split())
+    assert "fill price -0.00002000 (entry +50.0 bps worse)" in said
+    assert "BTC less: -0.00002000 by fill price (1)" in said
 
 
 def test_the_price_of_the_exit(case):
