@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.backtests import backtest, candles, equity
-from perpkit.research.marked import figures
+from perpkit.research.marked import daily_returns, figures, yearly_returns
 
 YEARS = (2020, 2021, 2022, 2023)
 SLOTS = {"max_open_trades": 5}
@@ -51,9 +51,8 @@ def profit_factor(trades: list[dict[str, Any]]) -> float:
 
 
 def by_year(marked: pd.Series) -> str:
-    days = marked.resample("1D").last()
-    found = (days[days.index.year == year] for year in YEARS)
-    return ", ".join(f"{year.iloc[-1] / year.iloc[0] - 1:+.1%}" for year in found)
+    found = yearly_returns(daily_returns(marked))
+    return ", ".join(f"{found[year]:+.1%}" for year in YEARS)
 
 
 def by_source(trades: list[dict[str, Any]], start: float) -> str:

@@ -112,12 +112,6 @@ class Evidence:
     keys: Keys | NotAsked | Missing
 
 
-def days_known(live: Results) -> float:
-    """Returns the days from the first to the last trade, or decision that was noted."""
-    known = [decision.at.timestamp() for decision in live.decisions]
-    return (max([live.end, *known]) - min([live.start, *known])) / DAY_S
-
-
 def predicted_trades(backtest: Results) -> float:
     """Returns how many trades the backtest closes in `COUNTED_DAYS`, in the mean."""
     days = (backtest.end - backtest.start) / DAY_S

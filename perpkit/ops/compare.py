@@ -61,7 +61,7 @@ def compare(
     strategy: Strategy = None,
     other_strategy: Annotated[
         str | None,
-        typer.Option(help="Which one of the second results, if they have several."),
+        typer.Option(help="Which one of the second results, or of --backtest, if it is another."),
     ] = None,
     starting_balance: Balance = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
@@ -76,7 +76,8 @@ def compare(
     given = Input(datadir, config, data_format, starting_balance)
     if live is not None or backtest is not None:
         with errors(ValueError, DatabaseError):
-            _twins(given, (first, second), (live, backtest), strategy, timerange, as_json)
+            files, strategies = (live, backtest), (strategy, other_strategy)
+            _twins(given, (first, second), files, strategies, timerange, as_json)
         return
     with errors(ValueError, DatabaseError):
         if first is None or second is None:
@@ -99,7 +100,7 @@ def _twins(
     given: Input,
     results: tuple[Path | None, Path | None],
     files: tuple[Path | None, Path | None],
-    strategy: str | None,
+    strategies: tuple[str | None, str | None],
     timerange: str | None,
     as_json: bool,
 ) -> None:
@@ -108,7 +109,7 @@ def _twins(
     live, backtest = files
     if live is None or backtest is None or results != (None, None):
         raise BadInputError("live and backtest must be given together, and without other results")
-    bot, found = explained(given, live, backtest, strategy, timerange)
+    bot, found = explained(given, live, backtest, strategies, timerange)
     if as_json:
         print(json_of(document(bot, found)))
     else:
@@ -121,7 +122,7 @@ def _runs(
     one, two = given.results(first, strategy), given.results(second, other or strategy)
     from perpkit.report.view import runs_of
 
-    run, beside = runs_of(given.market(one), one, two)
+    run, beside = runs_of(given.market(one, two), one, two)
     if beside is None:
         raise BadInputError("there is nothing to compare with")
     return run, beside

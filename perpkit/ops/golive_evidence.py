@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perpkit.durations import DAY_S
 from perpkit.files.errors import FileError
 from perpkit.market.exchanges import facts_of
 from perpkit.ops.bot_config import BotConfig
@@ -131,7 +132,7 @@ def gather(given: Given, bound: Bound) -> Judged:
     evidence = of.Evidence(
         profits=tuple(trade.profit for trade in live.closed),
         statistics=trade_statistics(live.trades),
-        days=of.days_known(live),
+        days=(live.end - live.start) / DAY_S,
         drawdown=drawdown(account),
         ran=_ran(sources, bound, live),
         rehearsal=_rehearsal(sources),
@@ -196,7 +197,8 @@ def _ran(sources: Sources, bound: Bound, live: Results) -> tuple[str, ...] | Mis
 
     path = places(f"sqlite:///{sources.live}", sources.bot.user_data_dir).ran
     try:
-        found = changed_since(read_ran(path), bound, datetime.fromtimestamp(live.start, UTC))
+        first = min(trade.fills[0].at for trade in live.trades)
+        found = changed_since(read_ran(path), bound, datetime.fromtimestamp(first, UTC))
     except FileError as error:
         return Missing(str(error))
     if found is None:

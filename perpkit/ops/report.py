@@ -114,10 +114,8 @@ def _view(
     models: Path | None,
 ) -> View:
     found, tests = _found(given, results, strategy)
-    beside = None if other is None else given.results(other, _same(given, other, found.strategy))
-    # A backtest knows where its candles are, and a bot beside it is explained by the same ones.
-    tested = beside if found.is_bot and beside is not None and not beside.is_bot else found
-    market = given.market(tested)
+    beside = None if other is None else _beside(given, other, found.strategy)
+    market = given.market(found, beside)
     walked: Verdict | None = None
     seals: tuple[Seal, ...] = ()
     if tests is not None:
@@ -190,13 +188,12 @@ def _seals(userdir: Path) -> tuple[Seal, ...]:
     return read_seals(place(userdir))
 
 
-def _same(given: Input, path: Path, strategy: str) -> str | None:
-    """Returns the strategy, if it is one of several in the other results; else None."""
+def _beside(given: Input, path: Path, strategy: str) -> Results:
+    """Returns the other results, of the same strategy if they have it."""
     try:
-        given.results(path, None)
+        return given.results(path, strategy)
     except ValueError:
-        return strategy
-    return None
+        return given.results(path, None)
 
 
 def _benchmark(run: Run, market: StoredMarket, against: str) -> Benchmark:

@@ -37,7 +37,7 @@ DataFormat = Annotated[
     str, typer.Option(help="Of the stored candles: feather, parquet, json, jsongz.")
 ]
 Strategy = Annotated[
-    str | None, typer.Option(help="Which strategy of the export, if it has several.")
+    str | None, typer.Option(help="Which strategy of the results, if they have several.")
 ]
 Balance = Annotated[
     float | None,
@@ -45,7 +45,7 @@ Balance = Annotated[
         "--starting-balance",
         min=0.000001,
         help="Of a bot, in stake currency, if the database does not have it: `dry_run_wallet`, or "
-        "the balance before the first trade.",
+        "the balance before the first trade. A recorded one counts first.",
     ),
 ]
 
@@ -70,11 +70,15 @@ class Input:
 
         return load_results(path, strategy, self.starting_balance)
 
-    def market(self, results: Results) -> StoredMarket:
+    def market(self, results: Results, beside: Results | None = None) -> StoredMarket:
         """Returns the stored candles; a bot that has only traded has none.
+
+        A backtest knows where its candles are, and a bot beside it is valued by the same ones.
 
         :raises BadInputError: if a data directory is given that does not exist
         """
+        if results.is_bot and beside is not None and not beside.is_bot:
+            results = beside
         found = self.datadir or self._default(results)
         say_if_marked(found)
         return StoredMarket(found, self.data_format, given=self.datadir is not None)

@@ -15,17 +15,24 @@ if TYPE_CHECKING:
 
 
 def explained(
-    given: Input, live: Path, backtest: Path, strategy: str | None, timerange: str | None
+    given: Input,
+    live: Path,
+    backtest: Path,
+    strategies: tuple[str | None, str | None],
+    timerange: str | None,
 ) -> tuple[Results, list[Explained]]:
     """Returns the bot's results, and each trade with what differs and why.
 
+    :param strategies: of the bot, else that of the backtest; of the backtest, else that of the bot
     :raises ValueError, DatabaseError: naming what cannot be used
     """
     from perpkit.research.explaining import explained_results
 
     # Of a bot's balance nothing is asked here; not every database has it.
     given = replace(given, starting_balance=given.starting_balance or 1.0)
-    bot, run = given.results(live, None), given.results(backtest, strategy)
+    of_bot, of_backtest = strategies
+    run = given.results(backtest, of_backtest or of_bot)
+    bot = given.results(live, of_bot or run.strategy)
     return bot, explained_results(bot, run, given.market(run), _seconds(timerange))
 
 
@@ -70,22 +77,26 @@ def print_twins(bot: Results, found: Sequence[Explained]) -> None:
     from rich.table import Table
 
     from perpkit.ops.stored import wide_console
-    from perpkit.research.explaining import sentence
+    from perpkit.research.explaining import decimals, sentence
 
     table = Table("opened", "pair", "side", box=None, padding=(0, 2, 0, 0))
     for name in ("live", "backtest", "difference"):
         table.add_column(name, justify="right")
     table.add_column("causes")
+    digits = decimals(bot.stake_currency)
     for one in found:
         twins = one.twins
-        made = ["-" if t is None else f"{t.profit:,.2f}" for t in (twins.live, twins.backtest)]
+        made = [
+            "-" if t is None else f"{t.profit:,.{digits}f}" for t in (twins.live, twins.backtest)
+        ]
         table.add_row(
             f"{datetime.fromtimestamp(twins.one.opened, UTC):%Y-%m-%d %H:%M}",
             twins.one.pair,
             twins.one.side,
             *made,
-            f"{twins.difference:+,.2f}",
-            "; ".join(f"{e.cause} {e.amount:+,.2f} ({e.text})" for e in one.effects) or "none",
+            f"{twins.difference:+,.{digits}f}",
+            "; ".join(f"{e.cause} {e.amount:+,.{digits}f} ({e.text})" for e in one.effects)
+            or "none",
         )
     console = wide_console()
     console.print(table)

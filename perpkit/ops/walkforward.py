@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -88,8 +89,8 @@ def walkforward(
     budget: Annotated[
         str | None,
         typer.Option(
-            help=f"Write how much the tests moved the account into {BUDGETS} of the userdir, as "
-            "the source of Confluence of this name."
+            help=f"Write how much the tests moved the account into {BUDGETS} of the userdir, or "
+            "the configured `budgets_file`, as the source of Confluence of this name."
         ),
     ] = None,
     look: Annotated[
@@ -133,6 +134,7 @@ def walkforward(
             setup = _setup(asked)
         except FreqtradeException as error:
             raise BadInputError(config_words(error)) from None
+        budgets = _budgets_file(setup.config)
         if propose is not None and not epochs:
             raise BadInputError("propose needs parameters that were optimised, with --epochs")
         if propose is not None:
@@ -148,7 +150,7 @@ def walkforward(
         if propose is not None:
             _propose(run, propose, Path(setup.config["user_data_dir"]))
         if budget is not None:
-            _budget(run, budget, Path(setup.config["user_data_dir"]) / BUDGETS)
+            _budget(run, budget, budgets)
         _show(run, directory, as_json=as_json)
 
 
@@ -252,6 +254,15 @@ def _propose(run: Run, path: Path, userdir: Path) -> None:
     said = {"verdict": sentence(found), "passes": found.gate.passes, **summary(run)}
     write_proposal(path, proposal(run, said, datetime.now(UTC)))
     print(f"Proposed in {path}; nothing of it is in force.", file=sys.stderr)
+
+
+def _budgets_file(config: Mapping[str, Any]) -> Path:
+    """Returns the file of budgets that Confluence reads with this configuration."""
+    own = (config.get("perpkit") or {}).get("confluence")
+    name = own.get("budgets_file", BUDGETS) if isinstance(own, dict) else BUDGETS
+    if not isinstance(name, str) or not name:
+        raise BadInputError(f"perpkit.confluence.budgets_file must be a path, got {name!r}")
+    return Path(config["user_data_dir"]) / name
 
 
 def _budget(run: Run, source: str, path: Path) -> None:

@@ -120,7 +120,9 @@ def runs_of(market: Market, results: Results, other: Results | None) -> tuple[Ru
 def _names(one: Results, other: Results) -> tuple[str, str]:
     if one.strategy != other.strategy:
         return one.strategy, other.strategy
-    guarded = [bool(each.locks) for each in (one, other)]
+    if one.is_bot != other.is_bot:
+        return ("the bot", "the backtest") if one.is_bot else ("the backtest", "the bot")
+    guarded = [bool(each.breakers_locks) for each in (one, other)]
     if guarded[0] != guarded[1]:
         words = {True: "with breakers", False: "without breakers"}
         return words[guarded[0]], words[guarded[1]]

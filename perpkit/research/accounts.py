@@ -82,7 +82,10 @@ def _times(
 ) -> pd.DatetimeIndex:
     """Returns the candle closes from the start to the end; with open trades, to the last candle."""
     length = step.total_seconds()
-    begin = np.floor(results.start / length) * length
+    # Weeks begin on a Monday, and 1970 did not: the candles say where their grid lies.
+    known = next((frame for frame in candles.values() if len(frame)), None)
+    grid = 0.0 if known is None else nanoseconds(known["date"])[0] / 1e9 % length
+    begin = np.floor((results.start - grid) / length) * length + grid
     end = results.end
     open_pairs = {trade.pair for trade in results.trades if trade.closed is None}
     newest = [nanoseconds(candles[p]["date"])[-1] / 1e9 for p in open_pairs if p in candles]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from perpkit.record.trade_database import TradeDatabase, ms
-from perpkit.research.locks import Lock
+from perpkit.research.locks import Lock, is_lifted
 from perpkit.research.trades import Trade, TradeFill
 
 SLIPPAGE_KEY = "perpkit_slippage"
@@ -19,9 +19,10 @@ _ORDERS = (
 _KEPT = "SELECT ft_trade_id, cd_key, cd_value, created_at FROM trade_custom_data"
 
 
-def bot_trades(database: TradeDatabase) -> tuple[Trade, ...]:
+def bot_trades(database: TradeDatabase, strategy: str | None = None) -> tuple[Trade, ...]:
     """Returns all trades that have a fill, open and closed, dry-run and live, oldest first.
 
+    :param strategy: whose trades; None for those of all
     :raises DatabaseError: when the database cannot be read
     """
     fills: dict[int, list[TradeFill]] = {}
@@ -33,12 +34,12 @@ def bot_trades(database: TradeDatabase) -> tuple[Trade, ...]:
     return tuple(
         _trade(row, fills[row.id], kept.get(row.id, {}))
         for row in database.rows("SELECT * FROM trades ORDER BY id")
-        if row.id in fills
+        if row.id in fills and strategy in (None, row.strategy)
     )
 
 
 def bot_locks(database: TradeDatabase) -> tuple[Lock, ...]:
-    """Returns all locks, expired ones included.
+    """Returns all locks, expired ones included, but for those that were lifted.
 
     :raises DatabaseError: when the database cannot be read
     """
@@ -52,6 +53,7 @@ def bot_locks(database: TradeDatabase) -> tuple[Lock, ...]:
             row.reason or "",
         )
         for row in rows
+        if not is_lifted(bool(row.active), ms(row.lock_end_time))
     )
 
 
@@ -69,6 +71,14 @@ def first_balance(database: TradeDatabase) -> tuple[float, float] | None:
         " GROUP BY timestamp"
     )
     return (ms(rows[0].at) / 1000, float(rows[0].total)) if rows and rows[0].total else None
+
+
+def last_balance(database: TradeDatabase) -> float | None:
+    """Returns when Freqtrade last recorded the balance, s since 1970 UTC; None if it never did."""
+    if not database.has_table("wallet_history"):
+        return None
+    (newest,) = database.rows("SELECT MAX(timestamp) AS at FROM wallet_history")
+    return None if newest.at is None else ms(newest.at) / 1000
 
 
 def _fill(row: Any) -> TradeFill:

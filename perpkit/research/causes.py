@@ -18,8 +18,8 @@ from perpkit.research.stress.order import PairCandles
 from perpkit.research.trades import Trade, TradeFill
 from perpkit.research.twins import Twins
 
-# Below it, in stake currency, an effect is dust.
-DUST = 0.005
+# Below it an effect is dust: a fraction of the value that was entered.
+_DUST = 2.5e-5
 # A fill in dry-run is of the order book, a little beside what was traded.
 _OUTSIDE = 0.001
 _OTHER_SIZE = 0.005
@@ -160,12 +160,13 @@ class Causes:
             Effect(
                 Cause.FUNDING,
                 live.funding - ratio * backtest.funding,
-                f"{live.funding:+.4f}, not {ratio * backtest.funding:+.4f}",
+                f"{live.funding:+.4g}, not {ratio * backtest.funding:+.4g}",
             ),
         ]
+        dust = _DUST * bought[0] * live.entry_rate
         for effect in effects:
             other_size = effect.cause is Cause.SIZE and abs(ratio - 1) > _OTHER_SIZE
-            if abs(effect.amount) >= DUST or other_size:
+            if abs(effect.amount) >= dust or other_size:
                 yield effect
 
     def _prices(

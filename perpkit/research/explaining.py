@@ -13,6 +13,9 @@ from perpkit.research.results import Results
 from perpkit.research.stress.order import PairCandles
 from perpkit.research.twins import pair_up, span
 
+# Of amounts that are shown, where the stake is of a coin worth more than some dollars; else 2.
+_DECIMALS = {"BTC": 8, "ETH": 6, "BNB": 5}
+
 
 class NoTwinsError(ValueError):
     """Two results that cannot be paired; the message is for the operator."""
@@ -52,6 +55,11 @@ def explained_results(
     return [causes.of(each) for each in twins]
 
 
+def decimals(currency: str) -> int:
+    """Returns with how many decimals amounts of a stake currency are shown."""
+    return _DECIMALS.get(currency, 2)
+
+
 def sentence(found: Sequence[Explained], currency: str) -> str:
     """Returns in words how far the bot is from its backtest, and what most of it is due to.
 
@@ -66,11 +74,12 @@ def sentence(found: Sequence[Explained], currency: str) -> str:
     sums = by_cause(found)
     if not sums:
         return f"{said} There is no difference."
+    digits = decimals(currency)
     parts = ", ".join(
-        f"{amount:+,.2f} by {cause} ({count})" for cause, (amount, count) in sums.items()
+        f"{amount:+,.{digits}f} by {cause} ({count})" for cause, (amount, count) in sums.items()
     )
     way = "more" if total >= 0 else "less"
-    return f"{said} The bot made {abs(total):,.2f} {currency} {way}: {parts}."
+    return f"{said} The bot made {abs(total):,.{digits}f} {currency} {way}: {parts}."
 
 
 def summed(found: Sequence[Explained], currency: str) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-# Freqtrade's own, of a pair that it has left, until the candle ends.
+from perpkit.durations import MINUTE_MS
+
+# Freqtrade's own, of a pair that it has left, until the candle ends: of a bot only.
 _AFTER_EXIT = "Auto lock"
 
 
@@ -23,9 +25,14 @@ class Lock(NamedTuple):
     reason: str
 
     @property
+    def is_breakers(self) -> bool:
+        """Whether a breaker, a protection or an operator set it."""
+        return self.reason != _AFTER_EXIT
+
+    @property
     def source(self) -> str:
         """The protection that set it: the first word of its reason."""
-        if self.reason == _AFTER_EXIT:
+        if not self.is_breakers:
             return "Freqtrade, after an exit"
         return self.reason.split(" ", 1)[0].rstrip(":") or "unnamed"
 
@@ -35,8 +42,19 @@ class Lock(NamedTuple):
         )
 
 
+def is_lifted(active: bool, end_ms: int) -> bool:
+    """Whether a strategy lifted a lock by `unlock_pair` or `unlock_reason`: it is not known when.
+
+    Such a lock keeps its end, which is a candle's; `/unlock`, and Perpkit's own breakers, write
+    down the moment at which they end one.
+
+    :param end_ms: of the lock, ms since 1970 UTC
+    """
+    return not active and end_ms % MINUTE_MS == 0
+
+
 def exported_locks(locks: Iterable[Mapping[str, Any]]) -> tuple[Lock, ...]:
-    """Returns the locks of a Freqtrade export."""
+    """Returns the locks of a Freqtrade export, but for those that were lifted."""
     return tuple(
         Lock(
             lock["pair"],
@@ -46,6 +64,7 @@ def exported_locks(locks: Iterable[Mapping[str, Any]]) -> tuple[Lock, ...]:
             lock.get("reason") or "",
         )
         for lock in locks
+        if not is_lifted(lock.get("active", True), lock["lock_end_timestamp"])
     )
 
 

@@ -174,6 +174,15 @@ def daily_returns(equity: pd.Series) -> pd.Series:
     return (ends / before - 1).clip(lower=-1.0).mask(ruined, 0.0)
 
 
+def yearly_returns(daily: pd.Series) -> dict[int, float]:
+    """Returns the return of each calendar year in UTC, first and last ones as far as they go.
+
+    :param daily: from `daily_returns`
+    """
+    growth = (1 + daily).groupby(dates_of(daily.index).year).prod() - 1
+    return {int(str(year)): float(value) for year, value in growth.items()}
+
+
 def figures(equity: pd.Series) -> Figures:
     """Computes performance figures.
 

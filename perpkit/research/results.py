@@ -17,9 +17,9 @@ from perpkit.files.zipped import unpacked
 from perpkit.market.exchanges import DEFAULT_EXCHANGE
 from perpkit.market.times import dates_of
 from perpkit.record.decisions import Decision
-from perpkit.record.trade_database import TradeDatabase
+from perpkit.record.trade_database import TradeDatabase, ms
 from perpkit.record.urls import refuse_url
-from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance
+from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance, last_balance
 from perpkit.research.locks import Lock, exported_locks
 from perpkit.research.marked import load_export, load_exported_config
 from perpkit.research.noted import noted_beside, noted_in_export, with_stops
@@ -35,7 +35,8 @@ class Results:
     """
     :param source: the file that they are from
     :param timeframe: of the strategy's candles
-    :param start, end: of the backtest, or of what the bot did; s since 1970 UTC
+    :param start, end: of the backtest, or of what is known of the bot, with or without a trade; s
+        since 1970 UTC
     :param starting_balance: in stake currency
     :param pairs: that could be traded; for a bot, those that were
     :param stats: Freqtrade's own figures; empty for a bot
@@ -69,6 +70,10 @@ class Results:
         return str((self.config.get("exchange") or {}).get("name") or DEFAULT_EXCHANGE)
 
     @property
+    def breakers_locks(self) -> tuple[Lock, ...]:
+        return tuple(lock for lock in self.locks if lock.is_breakers)
+
+    @property
     def closed(self) -> list[Trade]:
         """In the order of closing."""
         ended = [trade for trade in self.trades if trade.closed is not None]
@@ -80,11 +85,12 @@ def load_results(
 ) -> Results:
     """Returns the results in a backtest export (.zip or .json) or a trade database (SQLite).
 
-    :param strategy: may be omitted if there is only one
+    :param strategy: may be omitted if there is only one; of a bot, all trades count then
     :param starting_balance: of a bot, where the database does not have it
     :raises FileError: if the file is neither
     :raises DatabaseError: if the database cannot be read
-    :raises ValueError: if the strategy is not in it, the balance is missing, or it is a URL
+    :raises ValueError: if the strategy is not in it, the balance is missing, stakes are of several
+        currencies, or it is a URL
     """
     refuse_url("results", path)
     try:
@@ -163,41 +169,80 @@ def _wallet(path: Path, strategy: str, currency: str) -> pd.Series | None:
 
 def _from_database(path: Path, strategy: str | None, balance: float | None) -> Results:
     database = TradeDatabase.at(f"sqlite:///{path}", read_only=True)
-    names = {row.strategy for row in database.rows("SELECT DISTINCT strategy FROM trades")}
+    rows = database.rows(
+        "SELECT strategy, stake_currency, timeframe, open_date FROM trades ORDER BY id"
+    )
+    names = {row.strategy for row in rows}
     names.discard(None)
-    known = ", ".join(sorted(names))
+    traded = ", ".join(sorted(names))
     if strategy is not None and strategy not in names:
-        raise ValueError(f"strategy must be one of {known or 'none'} in {path}, got {strategy}")
-    trades = bot_trades(database)
+        raise ValueError(f"strategy must be one of {traded or 'none'} in {path}, got {strategy}")
+    trades = bot_trades(database, strategy)
     if not trades:
         raise ValueError(f"results must have a trade, got none in {path}")
-    rows = database.rows("SELECT stake_currency, timeframe FROM trades ORDER BY id DESC LIMIT 1")
-    first = min(trade.fills[0].at for trade in trades)
-    if balance is None:
-        recorded = first_balance(database)
-        if recorded is None or recorded[0] > first:
-            raise ValueError(
-                "starting_balance must be given: the trade database does not have the balance from "
-                "before the first trade"
-            )
-        balance = recorded[1]
+    own, quote = [r for r in rows if strategy in (None, r.strategy)], _quote([trades[0].pair])
+    events = [fill.at for trade in trades for fill in trade.fills]
+    events += [trade.closed for trade in trades if trade.closed is not None]
+    first, last = min(events), max(events)
+    # Of a strategy among several: the time between its trades and those of another is of neither.
+    others = [ms(row.open_date) / 1000 for row in rows if strategy not in (None, row.strategy)]
+    is_first = not any(at < first for at in others)
+    after = -np.inf if is_first else first
+    before = last if any(at > last for at in others) else np.inf
     # The log is found by the database's name, and may have begun with one that was removed.
     began = database.moment("bot_start_time")
-    decisions = tuple(one for one in noted_beside(path) if began is None or one.at >= began)
-    events = [fill.at for trade in trades for fill in trade.fills]
+    decisions = [one for one in noted_beside(path) if began is None or one.at >= began]
+    # A bot that a breaker has halted is there without a trade. A balance is recorded with the
+    # midnight before it.
+    moments = [one.at.timestamp() for one in decisions]
+    moments += [max(first, last_balance(database) or first)]
+    moments += [] if began is None else [began.timestamp()]
+    known = [at for at in moments if after <= at <= before]
     return Results(
         source=path,
-        strategy=strategy or known or "bot",
-        stake_currency=rows[0].stake_currency or _quote([trades[0].pair]),
-        timeframe=_timeframe(rows[0].timeframe),
-        start=first,
-        end=max(events + [trade.closed for trade in trades if trade.closed is not None]),
-        starting_balance=balance,
+        strategy=strategy or traded or "bot",
+        stake_currency=_one_currency(path, {row.stake_currency or quote for row in own}),
+        timeframe=_timeframe(own[-1].timeframe),
+        start=min([first, *known]),
+        end=max([last, *known]),
+        starting_balance=_starting_balance(database, first, is_first, balance),
         pairs=tuple(sorted({trade.pair for trade in trades})),
         trades=with_stops(trades, decisions),
-        locks=bot_locks(database),
-        decisions=decisions,
+        locks=tuple(
+            lock for lock in bot_locks(database) if lock.until > after and lock.start <= before
+        ),
+        decisions=tuple(one for one in decisions if after <= one.at.timestamp() <= before),
     )
+
+
+def _one_currency(path: Path, currencies: set[str]) -> str:
+    """:raises ValueError: for several: their balances are no one account"""
+    if len(currencies) > 1:
+        raise ValueError(
+            f"results must have one stake currency, got {', '.join(sorted(currencies))} in {path}: "
+            "give the strategy that traded in one of them"
+        )
+    return next(iter(currencies))
+
+
+def _starting_balance(
+    database: TradeDatabase, first: float, is_first: bool, given: float | None
+) -> float:
+    """Returns the balance before the first trade, as it was recorded, else as it was given.
+
+    :param first: when the first trade was opened, s since 1970 UTC
+    :param is_first: whether no other strategy traded before; what is recorded is from before that
+    """
+    recorded = first_balance(database)
+    if recorded is not None and recorded[0] <= first and is_first:
+        return recorded[1]
+    if given is None:
+        raise ValueError(
+            "starting_balance must be given: the trade database does not have the balance from "
+            "before the first trade"
+            + ("" if is_first else " of this strategy, which is not its first")
+        )
+    return given
 
 
 def _timeframe(minutes: int | None) -> str:

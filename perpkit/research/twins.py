@@ -38,11 +38,8 @@ def span(live: Results, backtest: Results, step: float) -> tuple[float, float]:
 
     :param step: length of a candle, s
     """
-    known = [decision.at.timestamp() for decision in live.decisions]
-    begin = min([live.start, *known])
-    end = max([live.end, *known])
     # The candle of a first trade began before it.
-    return max(begin // step * step, backtest.start), min(end, backtest.end)
+    return max(live.start // step * step, backtest.start), min(live.end, backtest.end)
 
 
 def pair_up(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from perpkit.durations import DAYS_A_YEAR
 from perpkit.market.times import dates_of
-from perpkit.research.marked import Figures, daily_returns, figures
+from perpkit.research.marked import Figures, daily_returns, figures, yearly_returns
 from perpkit.research.overfitting.bootstrap import Interval, between, samples, superior
 from perpkit.research.overfitting.cscv import overfitting
 from perpkit.research.overfitting.gate import LEAST_DAYS, Gate, gate
@@ -132,7 +132,7 @@ def verdict(run: Run, *, ideas: float = 1, hold: pd.Series | None = None, seed: 
         stitched=stitched,
         sharpe=of_ratio,
         mean=of_mean,
-        years=_years(daily),
+        years=yearly_returns(daily),
         trades=trade_statistics(trades),
         cut_off=sum(trade.exit_reason == _CUT_OFF for trade in trades),
         windows=windows,
@@ -170,11 +170,6 @@ def _intervals(
 
     ratio, mean = samples(values, both, seed=seed).T
     return between(ratio, CONFIDENCE), between(mean, CONFIDENCE)
-
-
-def _years(daily: pd.Series) -> dict[int, float]:
-    growth = (1 + daily).groupby(dates_of(daily.index).year).prod() - 1
-    return {int(str(year)): float(value) for year, value in growth.items()}
 
 
 def _window(result: WindowResult) -> WindowFigures:

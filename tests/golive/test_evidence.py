@@ -11,7 +11,6 @@ import pytest
 from perpkit.golive.criteria import Criteria
 from perpkit.golive.evidence import (
     Missing,
-    days_known,
     differing,
     mean_seconds,
     predicted_trades,
@@ -52,9 +51,6 @@ def test_times_and_numbers():
     found = results(trade(), trade(at=1, hours=4), days=30)
     assert predicted_trades(found) == pytest.approx(6)
     assert mean_seconds(found) == 3 * 3600
-    assert days_known(found) == 30
-    noted = SimpleNamespace(at=START - pd.Timedelta(days=2))
-    assert days_known(replace(found, decisions=(noted,))) == 32
 
 
 @pytest.mark.parametrize(

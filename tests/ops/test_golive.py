@@ -1,7 +1,7 @@
 """What an operator gives wrongly: one line each, and no verdict is written."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +12,10 @@ from perpkit.cli import app
 from perpkit.golive.evidence import Missing, NotAsked
 from perpkit.ops import golive_evidence
 from perpkit.ops.golive_evidence import Sources
-from perpkit.record.golive import Verdict, golive_file, write
+from perpkit.record.golive import Bound, Verdict, golive_file, write
 from perpkit.record.machine_key import machine_key_made, place
+from perpkit.record.places import places
+from perpkit.record.ran import note
 from tests.bench.machine import machine  # noqa: F401
 from tests.conftest import REPOSITORY
 
@@ -69,6 +71,18 @@ def test_a_key_is_asked_for_where_it_can_be_checked(name, found, offline):
     keys = golive_evidence._keys(sources)
     assert isinstance(keys, NotAsked if found else Missing)
     assert found is None or found in keys.why
+
+
+def test_what_a_bot_ran_with_counts_from_its_first_trade(tmp_path):
+    """It notes that a moment after its start."""
+    start, first = datetime(2026, 3, 2, 10, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    bot, database = SimpleNamespace(user_data_dir=tmp_path), tmp_path / "bot.sqlite"
+    sources = Sources(bot, None, None, database, None, None, offline=True)
+    traded = SimpleNamespace(fills=[SimpleNamespace(at=first.timestamp())])
+    live = SimpleNamespace(start=start.timestamp(), trades=[traded])
+    path = places(f"sqlite:///{sources.live}", tmp_path).ran
+    note(path, Bound({"a": "b"}), start + timedelta(seconds=5))
+    assert golive_evidence._ran(sources, Bound({"a": "b"}), live) == ()
 
 
 def verdict(home, **changed):

@@ -4,6 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.ops.stored import BadInputError
+from perpkit.ops.walkforward import _budgets_file
 from tests.conftest import REPOSITORY
 
 PERIOD = "--timerange=20210101-20220101"
@@ -39,3 +41,22 @@ def test_refused_in_one_line(tmp_path, options, message):
     assert result.stderr.startswith("Error: ")
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "walkforward").exists()
+
+
+@pytest.mark.parametrize(
+    ("own", "name"),
+    [
+        ({}, "confluence_budgets.json"),
+        ({"perpkit": {"confluence": {"sources": []}}}, "confluence_budgets.json"),
+        ({"perpkit": {"confluence": {"budgets_file": "own/of_2023.json"}}}, "own/of_2023.json"),
+        ({"perpkit": {"confluence": {"budgets_file": "/elsewhere.json"}}}, "/elsewhere.json"),
+    ],
+)
+def test_budgets_go_where_confluence_reads_them(tmp_path, own, name):
+    assert _budgets_file({"user_data_dir": tmp_path, **own}) == tmp_path / name
+
+
+def test_a_file_of_budgets_that_is_no_path_is_named(tmp_path):
+    own = {"perpkit": {"confluence": {"budgets_file": 3}}}
+    with pytest.raises(BadInputError, match=r"confluence\.budgets_file must be a path, got 3"):
+        _budgets_file({"user_data_dir": tmp_path, **own})

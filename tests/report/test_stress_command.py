@@ -47,6 +47,17 @@ def test_it_names_the_models_that_take_all_of_it(run):
     assert "It is gone under" in out
 
 
+def test_a_stake_in_a_coin_worth_much_has_an_edge_too(run, three_trades):
+    for each in three_trades:
+        each["profit_abs"] *= 1e-6
+        for filled in each["orders"]:
+            filled["amount"] *= 1e-6
+    _, out, _ = run("--json", *models("identity", "maker_taker,maker_share=0,taker_bps=10"))
+    found = json.loads(out)
+    gone = [each["edge_gone_at_times"] for each in found["scenarios"]]
+    assert gone == [None, pytest.approx(80 / (TURNOVER * 1e-3))]
+
+
 def test_as_json(run):
     code, out, _ = run("--json", *models("identity", "maker_taker,maker_share=0,taker_bps=10"))
     assert code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -11,8 +12,14 @@ from freqtrade.persistence import PairLocks, Trade, init_db
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.ops import compare
+from perpkit.ops.results_input import Input
+from perpkit.ops.stored_market import StoredMarket
 from perpkit.record.decisions import Decision, Kind, as_line
 from perpkit.record.places import places
+from perpkit.report.sections.blocked import blocked
+from perpkit.report.view import View, runs_of
+from perpkit.research.results import load_results
 from tests import factories
 from tests.factories import START
 from tests.report.conftest import BTC, SPIKED, document, order, trade, write
@@ -23,6 +30,8 @@ HOURS = 60
 
 class Case:
     """A bot and its backtest: a long of 2 at 100 from hour 10 to hour 20, sold at 104, in both."""
+
+    currency = "USDT"
 
     def __init__(self, folder) -> None:
         self.folder = folder
@@ -43,6 +52,7 @@ class Case:
             leverage=1.0, opened=START + timedelta(hours=begin) + seconds, held=held,
         )  # fmt: skip
         made.strategy, made.timeframe = "ByHand", 60
+        made.stake_currency = self.currency
         made.exit_reason = more.get("reason", made.exit_reason)
         if funding := more.get("funding"):
             made.funding_fees = funding
@@ -205,6 +215,16 @@ def test_the_price_of_the_entry(case, is_short, worse):
     [cause] = one["causes"]
     assert (cause["cause"], cause["text"]) == ("fill price", "entry +50.0 bps worse")
     assert cause["amount"] == pytest.approx(-1.0)
+
+
+def test_a_stake_in_a_coin_worth_much_has_causes_too(case):
+    case.currency = case.more["stake_currency"] = "BTC"
+    Trade.session.query(Trade).update({"stake_currency": "BTC"})
+    case.live(SPIKED, 10, 20, rate=100.5, amount=4e-5)
+    case.tested(SPIKED, 10, 20, amount=4e-5)
+    said = " ".join(case.compared()[1].split())
+    assert "fill price -0.00002000 (entry +50.0 bps worse)" in said
+    assert "BTC less: -0.00002000 by fill price (1)" in said
 
 
 def test_the_price_of_the_exit(case):
@@ -375,3 +395,40 @@ def test_a_bot_that_lies_elsewhere_is_explained_by_the_backtests_candles(case, m
     causes = json.loads(result.stdout)["twins"]["causes"]
     assert "data revised" in causes
     assert causes == json.loads(out)["causes"]
+    given = Input(None, None, "feather", 1000.0)
+    for files in ((case.database, export), (export, case.database)):
+        runs = compare._runs(given, *files, None, None)
+        assert [run.account.unpriced for run in runs] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "2 trades have a twin, 0 are the bot's only"),
+        (("--strategy=Before", "--other-strategy=ByHand"), "0 trades have a twin, 1 are the bot's"),
+    ],
+)
+def test_trades_of_another_strategy_are_not_the_bots_only(case, options, said):
+    case.live(SPIKED, 10, 20)
+    other = Trade.session.query(Trade).filter(Trade.pair == SPIKED).one()
+    other.strategy = "Before"
+    Trade.commit()
+    _, out, _ = case.compared(*options)
+    assert said in " ".join(out.split())
+
+
+def test_the_locks_after_exits_are_not_those_of_breakers(case, tmp_path):
+    """Freqtrade locks each pair that a bot leaves, and none in a backtest."""
+    PairLocks.timeframe = "1h"
+    for pair in (BTC, SPIKED):
+        PairLocks.lock_pair(pair, at(12), "Auto lock", now=at(9))
+    case.tested(SPIKED, 10, 20)
+    case.compared()
+    export, database = tmp_path / "export.json", tmp_path / "bot.sqlite"
+    bot, backtest = load_results(database, None, 1000.0), load_results(export)
+    another = replace(bot, source=tmp_path / "another.sqlite", locks=())
+    market = StoredMarket(tmp_path / "data")
+    run, other = runs_of(market, backtest, bot)
+    assert (run.name, other.name) == ("the backtest", "the bot")
+    assert [each.name for each in runs_of(market, bot, another)] == ["bot", "another"]
+    assert "have no lock of a breaker" in blocked(View(run, market, other)).why

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -12,8 +13,10 @@ from freqtrade.persistence.key_value_store import KeyValueStore
 from typer.testing import CliRunner
 
 from perpkit.cli import app
-from perpkit.golive.evidence import days_known
+from perpkit.durations import DAY_S
 from perpkit.record.decisions import Decision, DecisionLog, Kind
+from perpkit.report.sections.blocked import blocked
+from perpkit.report.view import View, runs_of
 from perpkit.research.accounts import marked_account
 from perpkit.research.results import load_results
 from tests import factories
@@ -79,6 +82,23 @@ def test_open_positions_are_marked_to_the_newest_candle(database):
     assert account.unpriced == (ETH,)
 
 
+class Weekly(Rising):
+    """A market in which BTC rises by 100 a week from Monday, 2 January 2023, on."""
+
+    def candles(self, pair: str, timeframe: str) -> pd.DataFrame | None:
+        if pair == ETH:
+            return None
+        dates = pd.date_range(START + timedelta(days=1), periods=4, freq="7D")
+        return pd.DataFrame({"date": dates, "close": [30_100.0, 30_200.0, 30_300.0, 30_400.0]})
+
+
+def test_weeks_begin_on_a_monday(database):
+    account = marked_account(replace(load_results(database), timeframe="1w"), Weekly())
+    assert {at.day_name() for at in account.times} == {"Monday"}
+    rises = account.equity.diff().dropna().tolist()[-3:]
+    assert rises == [pytest.approx(0.1 * 100 * (1 - 0.0005))] * 3
+
+
 def test_what_the_bot_recorded_is_there(database):
     results = load_results(database)
     assert (results.strategy, results.stake_currency, results.timeframe) == (
@@ -96,7 +116,7 @@ def test_what_the_bot_recorded_is_there(database):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("started", "days"), [(None, 42), (START - timedelta(days=1), 3)])
+@pytest.mark.parametrize(("started", "days"), [(None, 42), (START - timedelta(days=2), 4)])
 def test_what_was_decided_before_the_database_began_is_of_another_one(database, started, days):
     if started is not None:
         KeyValueStore.store_value("bot_start_time", started)
@@ -104,7 +124,44 @@ def test_what_was_decided_before_the_database_began_is_of_another_one(database, 
     for day in (-40, -1, 2):
         log.add(Decision(START + timedelta(days=day), Kind.REFUSED, BTC, "long", "why", "why"))
     log.flush(START)
-    assert days_known(load_results(database)) == days
+    found = load_results(database)
+    assert found.end - found.start == days * DAY_S
+
+
+def test_a_bot_that_a_breaker_keeps_from_trading_has_its_days(database):
+    log = DecisionLog(database.with_name("bot.decisions.jsonl"), print)
+    log.add(Decision(START + timedelta(days=60), Kind.REFUSED, BTC, "long", "breaker", "why"))
+    log.flush(START)
+    PairLocks.lock_pair("*", START + timedelta(days=60), "Halt: why", now=START)
+    Trade.session.remove()
+    results = load_results(database)
+    run, _ = runs_of(Rising(), results, None)
+    assert len(run.daily_returns) == 60
+    section = blocked(View(run, Rising()))
+    assert "locked 100.0% of the time" in section.lead
+
+
+def test_a_recorded_balance_is_known_of_a_bot(database):
+    newest = START + timedelta(hours=50)
+    wallet = WalletHistory(
+        timestamp=newest, currency="USDT", quote_currency="USDT", balance=1, total_quote=1
+    )
+    WalletHistory.session.add(wallet)
+    WalletHistory.session.commit()
+    assert load_results(database).end == newest.timestamp()
+
+
+def test_a_lock_that_was_lifted_at_an_unknown_time_does_not_count(database):
+    for reason in ("Lifted: by a strategy", "Ended: by /unlock"):
+        PairLocks.lock_pair(BTC, START + timedelta(days=9), reason, now=START)
+    PairLocks.unlock_reason("Lifted: by a strategy", START + timedelta(hours=1))
+    ended = START + timedelta(hours=1, seconds=7, milliseconds=1)
+    [lock] = [lock for lock in PairLocks.get_all_locks() if lock.reason == "Ended: by /unlock"]
+    lock.active, lock.lock_end_time = False, ended  # see tests/contract
+    Trade.commit()
+    found = {lock.source: lock.until for lock in load_results(database).locks}
+    assert set(found) == {"Crash", "Ended"}
+    assert found["Ended"] == ended.timestamp()
 
 
 def test_the_file_is_not_changed(database):
@@ -119,6 +176,61 @@ def test_a_balance_that_is_not_recorded_must_be_given(database):
     with pytest.raises(ValueError, match="starting_balance must be given"):
         load_results(database)
     assert load_results(database, starting_balance=500.0).starting_balance == 500
+
+
+def test_a_balance_that_is_recorded_counts_before_one_that_is_given(database):
+    assert load_results(database, starting_balance=500.0).starting_balance == BALANCE
+    wallet = WalletHistory.session.query(WalletHistory).one()
+    wallet.timestamp = START + timedelta(hours=2)  # after the first trade
+    WalletHistory.session.commit()
+    assert load_results(database, starting_balance=500.0).starting_balance == 500
+
+
+@pytest.fixture
+def two_strategies(database):
+    """`Later` made a trade ten days after the last one of `TestStrategy`."""
+    later = factories.trade(
+        BTC, open_rate=30_000.0, close_rate=31_000.0, amount=0.1, opened=START + timedelta(days=10)
+    )
+    later.strategy = "Later"
+    Trade.commit()
+    log = DecisionLog(database.with_name("bot.decisions.jsonl"), print)
+    for day in (8, 12):
+        log.add(Decision(START + timedelta(days=day), Kind.REFUSED, BTC, "long", "why", "why"))
+    log.flush(START)
+    PairLocks.lock_pair(
+        "*", START + timedelta(days=11, hours=1), "Halt: y", now=START + timedelta(days=11)
+    )
+    return database
+
+
+def test_a_strategy_of_several_has_its_own_trades_and_time(two_strategies):
+    before = load_results(two_strategies, "TestStrategy")
+    after = load_results(two_strategies, "Later", 800.0)
+    both = load_results(two_strategies)
+    days = [
+        ((each.start - START.timestamp()) / DAY_S, (each.end - START.timestamp()) / DAY_S)
+        for each in (before, after, both)
+    ]
+    assert days == [(0, 5 / 24), (10, 12), (0, 12)]
+    assert [len(each.trades) for each in (before, after, both)] == [2, 1, 3]
+    assert [each.starting_balance for each in (before, after, both)] == [BALANCE, 800, BALANCE]
+    assert [len(each.decisions) for each in (before, after, both)] == [0, 1, 2]
+    assert [len(each.locks) for each in (before, after, both)] == [1, 1, 2]
+
+
+def test_a_later_strategy_needs_a_balance(two_strategies):
+    with pytest.raises(ValueError, match="of this strategy, which is not its first"):
+        load_results(two_strategies, "Later")
+
+
+def test_two_stake_currencies_are_no_one_account(two_strategies):
+    for trade in Trade.session.query(Trade).filter(Trade.strategy == "Later"):
+        trade.stake_currency = "USDC"
+    Trade.commit()
+    with pytest.raises(ValueError, match="must have one stake currency, got USDC, USDT in"):
+        load_results(two_strategies)
+    assert load_results(two_strategies, "Later", 800.0).stake_currency == "USDC"
 
 
 def test_a_page_of_a_bot(database, tmp_path):

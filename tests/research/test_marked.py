@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perpkit.research.marked import daily_returns, figures, liquidations, load_export, marked_equity
+from benchmarks.confluence import by_year
+from perpkit.research.marked import (
+    daily_returns,
+    figures,
+    liquidations,
+    load_export,
+    marked_equity,
+    yearly_returns,
+)
 
 PAIR = "BTC/USDT:USDT"
 HOUR = pd.Timedelta("1h")
@@ -179,3 +187,11 @@ def test_ratios_by_hand():
     assert found.sortino == pytest.approx(returns.mean() / downside * 365**0.5)
     assert found.cagr == pytest.approx(1.089 ** (365 / 3) - 1)
     assert found.calmar == pytest.approx(found.cagr / 0.1)
+
+
+def test_the_first_day_of_a_year_counts_for_it():
+    times = pd.date_range("2020-01-01", "2024-01-01", freq="1D", tz="UTC")
+    equity = pd.Series(1000.0 * 1.001 ** np.arange(len(times)), times)
+    grown = [1.001**days - 1 for days in (366, 365, 365, 365)]
+    assert list(yearly_returns(daily_returns(equity)).values()) == pytest.approx(grown)
+    assert by_year(equity) == ", ".join(f"{each:+.1%}" for each in grown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perpkit.research.locks import Lock, merged
+from perpkit.research.locks import Lock, exported_locks, merged
 from perpkit.research.trade_statistics import grouped, trade_statistics
 from perpkit.research.trades import Trade, TradeFill, exported_trade
 
@@ -96,6 +96,15 @@ def test_nothing_is_divided_by_nothing(trades, factor):
 def test_groups_begin_with_the_most_profitable():
     found = grouped([made(1, "A"), made(5, "B"), made(-9, "C"), made(2, "A")], lambda t: t.pair)
     assert [(name, s.profit) for name, s in found] == [("B", 5), ("A", 3), ("C", -9)]
+
+
+@pytest.mark.parametrize(
+    ("more", "count"), [({}, 1), ({"active": True}, 1), ({"active": False}, 0)]
+)
+def test_a_lock_that_a_strategy_lifted_is_left_out(more, count):
+    hour = 3_600_000
+    lock = {"pair": "*", "lock_timestamp": hour, "lock_end_timestamp": 9 * hour, "reason": "x: y"}
+    assert len(exported_locks([{**lock, **more}])) == count
 
 
 def test_locks_that_meet_are_one():

@@ -72,14 +72,14 @@ class BreakerLocks:
         self._newest[key] = lock
 
     def release(self, decision: Decision, now: datetime) -> None:
-        """Ends the locks of this breaker on the pair and side of `decision`, if any.
+        """Ends the locks of this breaker on the pair and side of `decision`, if any, as `/unlock`.
 
         A halt that an operator has to clear stays.
         """
         for trading in (Trading.REDUCING, Trading.HALTED):
             for lock in self._of(decision, trading, now):
                 if lock.lock_end_time_utc - now < NEVER / 2:
-                    lock.active = False
+                    lock.active, lock.lock_end_time = False, now
         if PairLocks.use_db:
             PairLock.session.commit()
 

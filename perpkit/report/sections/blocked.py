@@ -36,11 +36,11 @@ _OF_A_BOT = {
 
 
 def blocked(view: View) -> Section | Missing:
-    guarded = view.run if view.run.results.locks or view.other is None else view.other
+    guarded = view.run if view.run.results.breakers_locks or view.other is None else view.other
     free = view.other if guarded is view.run else view.run
-    locks, refused = guarded.results.locks, refused_in(guarded.results.decisions)
+    locks, refused = guarded.results.breakers_locks, refused_in(guarded.results.decisions)
     if not locks and not refused:
-        return Missing("What breakers blocked: these results have no lock.")
+        return Missing("What breakers blocked: these results have no lock of a breaker.")
     locked = _locked_share((lock for lock in locks if lock.pair == "*"), guarded)
     lead = f"Entries of all pairs were locked {percent(locked)} of the time."
     lacks = [] if guarded.results.decisions else [_NOT_NOTED]
@@ -75,7 +75,7 @@ def _rows(
     guarded: Run, kept_out: dict[str, list[Trade]], compared: bool
 ) -> Iterator[Sequence[Cell]]:
     decisions = guarded.results.decisions
-    for source, own in _by_source(guarded.results.locks):
+    for source, own in _by_source(guarded.results.breakers_locks):
         cells = _row(source, own, kept_out, compared)
         if decisions:
             cells.append(f"{sum(d.count for d in refused_in(decisions) if _locked(own, d)):,}")

@@ -20,7 +20,7 @@ from scipy.stats import norm
 
 from perpkit.checks import check_range
 from perpkit.research.overfitting.cscv import Overfitting, overfitting
-from perpkit.research.overfitting.luck import BestTrial, best_trial
+from perpkit.research.overfitting.luck import LEAST_LUCK, BestTrial, best_trial
 from perpkit.research.overfitting.sharpe import (
     Moments,
     deflated_sharpe,
@@ -196,6 +196,7 @@ def _needed_days(days: int, best: BestTrial, ideas: float) -> float:
     The t value grows with the square root of the days. It has to reach what one idea alone needs
     so that the best of all of them stays within the limit.
     """
-    if best.t <= 0 or best.luck >= 0.5:
+    limit = _limit_of_one(ideas)
+    if best.t <= 0 or best.luck >= 0.5 or limit < LEAST_LUCK:
         return inf
-    return float(days * (norm.isf(_limit_of_one(ideas)) / norm.isf(best.luck)) ** 2)
+    return float(days * (norm.isf(limit) / norm.isf(best.luck)) ** 2)

@@ -31,6 +31,8 @@ from perpkit.research.overfitting.bootstrap import draws, typical_block_length
 _SAMPLES = 1_000
 _BEYOND = 5
 _MOST_SAMPLES = 50_000
+# None has less luck than this.
+LEAST_LUCK = 1 / (1 + _MOST_SAMPLES)
 # Trials at a time, so that memory does not grow with their number.
 _AT_A_TIME = 256
 

@@ -16,6 +16,8 @@ from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
 
 # To what the identity must reproduce each trade, in stake currency.
 CENT = 0.01
+# Of the turnover: what rounding leaves where nothing costs more.
+_NO_COST = 1e-8
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def stress(
 def _stressed(name: str, repriced: Repriced, market: Market, before: BreakEven) -> Stressed:
     statistics = trade_statistics(repriced.results.trades)
     cost = before.profit - statistics.profit
-    counts = before.profit > 0 and cost > CENT / 100
+    counts = before.profit > 0 and cost > _NO_COST * before.turnover
     equity = marked_account(repriced.results, market).equity
     return Stressed(
         name=name,

@@ -382,6 +382,9 @@ def test_a_lock_ends_with_its_reason(scripted, default_futures_config, decisions
     scripted.extra = []
     live.step(noon + timedelta(seconds=5))
     assert not PairLocks.is_global_lock(noon + timedelta(seconds=5))
+    # Reports read there how long it held.
+    ends = [lock.lock_end_time_utc for lock in PairLocks.get_all_locks()]
+    assert max(ends) == noon + timedelta(seconds=5)
 
 
 def test_no_mark_of_markdown_is_left_in_a_message(scripted, default_futures_config):

@@ -100,6 +100,7 @@ def test_the_days_that_are_needed_are_enough():
         (1, 500.0),  # z(0.05) = 1.6449, z(0.01) = 2.3263: their ratio squared is 0.5000
         (10, 1_218.4),  # 1 - 0.95^0.1 = 0.5116%, z = 2.5679
         (591, 2_604.9),  # 1 - 0.95^(1/591) = 0.008679%, z = 3.7547
+        (3_000, inf),  # 1 in 58,488, which 50,000 samples cannot show
     ],
 )
 def test_the_days_that_several_ideas_need(ideas, days, monkeypatch):
