@@ -6,6 +6,7 @@ trade, which names the source. All else is as in every strategy of the package.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from perpkit.bot.confluence.conditions import conditions_of
 from perpkit.bot.confluence.declared import parameters_of, with_risk
 from perpkit.bot.confluence.found import Chosen, chosen
 from perpkit.bot.confluence.parameters import ConfluenceRule, ConfluenceSettings
+from perpkit.bot.confluence.removed import removed_sources
 from perpkit.bot.confluence.risks import SourceRisks
 from perpkit.bot.layer.verdicts import OfPackage
 from perpkit.bot.layer.warm_up import Need
@@ -295,6 +297,8 @@ class ConfluenceStrategy(PerpStrategy):
         return replace(super()._assumed(), stop=widest, target=max(targets))
 
     def _say_levels(self) -> None:
+        if warning := removed_sources(Trade.get_open_trades(), self.sources):
+            self._perpkit.say(warning, logging.WARNING)
         super()._say_levels()
         parts = self.config.get("position_adjustment_enable", True)
         for name in self.enabled:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from freqtrade.enums import RunMode
+from freqtrade.persistence import LocalTrade
 
 from tests.bench.backtests import STRATEGIES, backtest, write_candles
+from tests.bot.stack import BTC, ETH, simulated
 from tests.bot.started import started
 from tests.conftest import REPOSITORY
 
@@ -181,3 +184,28 @@ def test_charts_draw_the_claims_of_each_source(default_futures_config):
     subject = started(default_futures_config, "Confluence")
     for name in ("rsi_sma", "funding_tide", "momentum"):
         assert f"{name}_enter_long" in subject.plot_config["subplots"][name]
+
+
+@pytest.mark.usefixtures("trades_in_memory")
+def test_the_start_names_open_trades_of_a_source_that_is_gone(default_futures_config, caplog):
+    for number, (pair, tag) in enumerate(
+        [(BTC, "momentum 1.00"), (ETH, "momentum+rsi_sma 0.85"), ("XRP/USDT:USDT", "rsi_sma 0.70")],
+        1,
+    ):
+        trade = simulated(pair, number=number)
+        trade.enter_tag = tag
+        LocalTrade.add_bt_trade(trade)
+
+    def said(*sources: dict[str, Any]) -> str:
+        caplog.clear()
+        given = {"confluence": {"sources": list(sources)}}
+        started(default_futures_config, "Confluence", RunMode.DRY_RUN, perpkit=given)
+        return " ".join(r.getMessage() for r in caplog.records if "Open trades name" in r.message)
+
+    swing, slow = {"source": "rsi_sma"}, {"source": "momentum", "enabled": False}
+    warning = said(swing)
+    assert f"{BTC} of momentum: under the strategy's own stop and target" in warning
+    assert f"{ETH} of momentum is left to rsi_sma" in warning
+    assert 'put momentum back with "enabled": false' in warning
+    assert "XRP" not in warning
+    assert said(swing, slow) == ""
