@@ -179,8 +179,8 @@ def owners_of(tag: object, known: Collection[str]) -> tuple[str, ...]:
 
 
 class SourceTags(Collection[str]):
-    """The names in enter tags of `whose`, for `perpkit.signals.confidence.score_of`; one known source
-    is enough, as in `owners_of`.
+    """The names in enter tags of `whose`, for `perpkit.signals.confidence.score_of`. One that is
+    known is enough, as in `owners_of`.
 
     :param names: of the sources
     """
