@@ -128,15 +128,12 @@ def _of_run(
 
 def tried(run: Run, log: Path | None) -> float:
     """Returns how many variants of the strategy a log has on the days of the tests."""
-    from datetime import timedelta
-
     from perpkit.research.research_log import read_log, variants_tried
+    from perpkit.walkforward.windows import days_tested
 
     if log is None:
         return 1
-    windows = run.request.windows
-    last = windows[-1].test_end - timedelta(milliseconds=1)
-    since, until = windows[0].test_start.date(), last.date() + timedelta(days=1)
+    since, until = days_tested(run.request.windows)
     return variants_tried(read_log(log), run.request.strategy, since, until)
 
 

@@ -89,7 +89,7 @@ def walkforward(
         str | None,
         typer.Option(
             help=f"Write how much the tests moved the account into {BUDGETS} of the userdir, as "
-            "the source of Confluence of this name."
+            "the source of Confluence of this name, which must be its only one."
         ),
     ] = None,
     look: Annotated[
@@ -128,6 +128,7 @@ def walkforward(
             loss=hyperopt_loss,
             min_trades=min_trades,
             seed=seed,
+            budget=budget,
         )
         try:
             setup = _setup(asked)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +24,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter
 
 from perpkit.bot.confluence import charts
-from perpkit.bot.confluence.budget_file import budgets_of
+from perpkit.bot.confluence.budget_file import budgets_of, measured_until
 from perpkit.bot.confluence.columns import checked_columns, checked_signals, combined_columns, flag
 from perpkit.bot.confluence.conditions import conditions_of
 from perpkit.bot.confluence.declared import parameters_of, with_risk
@@ -112,6 +112,11 @@ class ConfluenceStrategy(PerpStrategy):
         """The files beside its source and candles that decide what it trades."""
         rule = self.confluence
         return (self._folder / rule.budgets_file,) if rule.budgets is Budgets.OUT_OF_SAMPLE else ()
+
+    @property
+    def perpkit_seen_until(self) -> dict[str, date | None]:
+        """By source, the day up to which its budget knows the past; None where that is unknown."""
+        return measured_until(self.confluence, self.enabled, self._folder)
 
     @property
     def _folder(self) -> Path:
