@@ -43,6 +43,11 @@ class Rule:
     threshold: float = 0.4
     within: int = 24
 
+    @property
+    def standing(self) -> int:
+        """How many candles a claim stands, its own included."""
+        return 1 if self.combine is Combine.ANY else self.within
+
 
 class Side(NamedTuple):
     """What the sources together say of one side.

@@ -91,12 +91,9 @@ class ConfluenceStrategy(PerpStrategy):
         self.plot_config = charts.plots(list(self.enabled))
         self._by_owners: dict[tuple[str, ...], Managing] = {}
         self._by_tag: dict[str | None, Managing] = {}
-        needed = (
-            rows
-            for each in self.sources.values()
-            for rows in each.source.candles(self._rule(each), self._candle).values()
-        )
-        self.startup_candle_count = max(LEAST_STARTUP, ceil(SETTLING * max(needed, default=0)))
+        needed = max(map(self._candles_of, self.sources.values()))
+        standing = self.confluence.combining.standing - 1
+        self.startup_candle_count = max(LEAST_STARTUP, ceil(SETTLING * needed) + standing)
 
     @property
     def confluence(self) -> ConfluenceRule:
@@ -154,6 +151,10 @@ class ConfluenceStrategy(PerpStrategy):
         rule = each.source.rule
         values = {name: getattr(self, f"{each.name}_{name}").value for name in searched(rule)}
         return rule_at(rule, values)
+
+    def _candles_of(self, each: Chosen) -> int:
+        """The candles, the newest one included, that a source needs for its signals; at least 1."""
+        return max(each.source.candles(self._rule(each), self._candle).values(), default=1)
 
     # What is of the trades of one source.
 
@@ -287,6 +288,16 @@ class ConfluenceStrategy(PerpStrategy):
             for name, each in self.enabled.items()
             for what, rows in each.source.candles(self._rule(each), self._candle).items()
         ]
+        if (standing := self.confluence.combining.standing) > 1:
+            own += [
+                Need(
+                    f"a claim of {name} that stands for {standing} candles",
+                    self._candles_of(each) + standing - 1,
+                    f"older claims of {name} are missed",
+                    vital=False,
+                )
+                for name, each in self.enabled.items()
+            ]
         return [*super().candles_needed(), *own]
 
     def unsuited_timeframe(self) -> str:
