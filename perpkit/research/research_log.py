@@ -100,7 +100,8 @@ def tried(strategy: str, since: date, until: date, log: Path | None) -> Tried:
     """
     shipped = read_log(SHIPPED)
     own = [] if log is None else [idea for idea in read_log(log) if idea not in shipped]
-    return Tried(*(_variants(ideas, strategy, since, until) for ideas in (shipped, own)), log)
+    days = strategy, since, until
+    return Tried(_variants(shipped, *days), _variants(own, *days), log)
 
 
 def read_log(path: Path) -> tuple[Idea, ...]:
