@@ -89,7 +89,7 @@ def walkforward(
         str | None,
         typer.Option(
             help=f"Write how much the tests moved the account into {BUDGETS} of the userdir, as "
-            "the source of Confluence of this name, which must be its only one."
+            "the source of Confluence of this name."
         ),
     ] = None,
     look: Annotated[
