@@ -165,7 +165,7 @@ bench: setup
 
 # Hours, most of them for the agents: what each model of HybridAi earned on the real candles, and the
 # daily returns of each row with a model as a table, with the verdict on it. IDEAS are this table and
-# what docs/evidence/research-log.toml has beside it: seven trials of models, 343 of the rules.
+# what perpkit/research/research-log.toml has beside it: seven trials of models, 343 of the rules.
 bench-ai: $(AI)/.ready
 	$(AI)/bin/python -m benchmarks.hybrid_ai --folder bench/hybrid_ai --returns bench/hybrid_ai.csv \
 		--model $(MODELS)

@@ -22,7 +22,7 @@ from freqtrade.misc import deep_merge_dicts
 from benchmarks.backtests import DATA, HOUR, REPOSITORY, candles, freqtrade, own_settings
 from benchmarks.offline import offline
 from perpkit.research.holding import holding
-from perpkit.research.research_log import read_log, variants_tried
+from perpkit.research.research_log import SHIPPED, read_log, variants_tried
 from perpkit.walkforward.asked import settings_of
 from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.run_directory import (
@@ -39,7 +39,6 @@ PERIOD = "20210101-20240101"
 COST = 0.0007
 SPACES, LOSS = ("buy", "sell"), "PerpHyperOptLoss"
 OWN = REPOSITORY / "strategies"
-LOG = REPOSITORY / "docs/evidence/research-log.toml"
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def judged(directory: Path) -> Verdict:
     run = read_run(directory)
     times = stitched_equity(run.results).index
     first, last = run.results[0].window.test_start, run.results[-1].window.test_end
-    ideas = variants_tried(read_log(LOG), run.request.strategy, first.date(), last.date())
+    ideas = variants_tried(read_log(SHIPPED), run.request.strategy, first.date(), last.date())
     hold = holding(times, list(candles().values()), HOUR)
     return verdict(run, ideas=max(1, ideas), hold=hold)
 

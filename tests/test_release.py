@@ -63,6 +63,7 @@ def test_what_is_missing_and_what_is_too_much():
         "perpkit/plugins/strategies/RsiSmaSwing.py",
         "perpkit/plugins/freqaimodels/Ensemble.py",
         "perpkit/ops/passed.json",
+        "perpkit/research/research-log.toml",
         "perpkit-0.1.0.dist-info/METADATA",
     } <= wheel
     assert not [name for name in wheel if name.startswith(("tests", "docs", "strategies"))]

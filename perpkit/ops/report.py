@@ -173,12 +173,13 @@ def _found(given: Input, path: Path, strategy: str | None) -> tuple[Results, Wal
 
 
 def _judged(run: WalkedRun, userdir: Path, market: StoredMarket) -> Verdict:
-    """Returns the verdict as `perpkit verdict` gives it, with the same log and the same candles."""
+    """Returns the verdict as `perpkit verdict` gives it, with the same logs and candles."""
     from perpkit.ops.verdict import holding_beside, tried, usual_log
     from perpkit.walkforward.verdict import verdict
 
-    log = usual_log(None, userdir)
-    return verdict(run, ideas=tried(run, log), hold=holding_beside(run, market))
+    counted = tried(run, usual_log(None, userdir))
+    hold = holding_beside(run, market)
+    return verdict(run, ideas=counted.variants, counted=counted.words, hold=hold)
 
 
 def _seals(userdir: Path) -> tuple[Seal, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from perpkit.ops.stored_market import StoredMarket
+    from perpkit.research.research_log import Tried
     from perpkit.walkforward.record import Run
 
 _MOST_BYTES = 2**30
@@ -38,11 +39,15 @@ def verdict(
     ],
     ideas: Annotated[
         float | None,
-        typer.Option(min=1, help="How many variants were tried on these days. Default: the log's."),
+        typer.Option(
+            min=1,
+            help="How many variants were tried on these days. Default: those of your research log "
+            "and of the one that comes with Perpkit.",
+        ),
     ] = None,
     log: Annotated[
         Path | None,
-        typer.Option(help="Research log. Default: research-log.toml in the user directory."),
+        typer.Option(help="Your research log. Default: research-log.toml in the user directory."),
     ] = None,
     config: Config = None,
     userdir: Userdir = None,
@@ -78,7 +83,7 @@ def check_can_judge() -> None:
 
 
 def usual_log(given: Path | None, folder: Path) -> Path | None:
-    """Returns the research log: the one that is given, or the user's, if there is one."""
+    """Returns the user's research log: the one that is given, or the usual one, if it is there."""
     from perpkit.research.research_log import NAME
 
     if given is not None:
@@ -104,9 +109,13 @@ def _of_run(
     if not (directory / REQUEST).is_file():
         raise BadInputError(f"run_dir must be the directory of a walk-forward, got {directory}")
     run = read_run(directory)
-    variants = ideas or tried(run, log)
+    counted = None if ideas else tried(run, log)
+    variants = counted.variants if counted else ideas or 1
+    words = (
+        counted.words if counted else f"Variants tried on these days: {variants:,g}, by --ideas."
+    )
     hold = holding_beside(run, given.market(as_results(run, directory)))
-    found = judged(run, ideas=variants, hold=hold, seed=seed)
+    found = judged(run, ideas=variants, counted=words, hold=hold, seed=seed)
     proposed, why = _defaults(run)
     said = [*reservations(found), *([why] if why else [])]
     if hold is None:
@@ -126,18 +135,15 @@ def _of_run(
         print(each)
 
 
-def tried(run: Run, log: Path | None) -> float:
-    """Returns how many variants of the strategy a log has on the days of the tests."""
-    from datetime import timedelta
+def tried(run: Run, log: Path | None) -> Tried:
+    """Returns how many variants of the strategy were tried on the days of the tests.
 
-    from perpkit.research.research_log import read_log, variants_tried
+    :param log: the user's
+    """
+    from perpkit.research.research_log import tried as in_logs
+    from perpkit.walkforward.windows import days_tested
 
-    if log is None:
-        return 1
-    windows = run.request.windows
-    last = windows[-1].test_end - timedelta(milliseconds=1)
-    since, until = windows[0].test_start.date(), last.date() + timedelta(days=1)
-    return variants_tried(read_log(log), run.request.strategy, since, until)
+    return in_logs(run.request.strategy, *days_tested(run.request.windows), log)
 
 
 def holding_beside(run: Run, market: StoredMarket) -> pd.Series | None:

@@ -129,6 +129,7 @@ def walkforward(
             loss=hyperopt_loss,
             min_trades=min_trades,
             seed=seed,
+            budget=budget,
         )
         try:
             setup = _setup(asked)
@@ -250,9 +251,12 @@ def _propose(run: Run, path: Path, userdir: Path) -> None:
     from perpkit.walkforward.verdict import verdict
     from perpkit.walkforward.verdict_words import sentence
 
-    found = verdict(run, ideas=tried(run, usual_log(None, userdir)))
-    said = {"verdict": sentence(found), "passes": found.gate.passes, **summary(run)}
+    counted = tried(run, usual_log(None, userdir))
+    found = verdict(run, ideas=counted.variants, counted=counted.words)
+    said = {"verdict": sentence(found), "passes": found.gate.passes, "counted": found.counted}
+    said |= summary(run)
     write_proposal(path, proposal(run, said, datetime.now(UTC)))
+    print(f"{sentence(found)} {found.counted}", file=sys.stderr)
     print(f"Proposed in {path}; nothing of it is in force.", file=sys.stderr)
 
 

@@ -1,7 +1,7 @@
 """The research log: every idea that was tried, kept or dropped, and how many variants of it.
 
-A TOML file that is written by hand, because the reasons are: `docs/evidence/research-log.toml` is
-that of the strategies that Perpkit ships, `research-log.toml` in the user directory the user's.
+A TOML file that is written by hand, because the reasons are: `research-log.toml` beside this module
+is that of the strategies that Perpkit ships, the one in the user directory is the user's.
 
 ```toml
 [[idea]]
@@ -33,6 +33,8 @@ from perpkit.files.contents import content_of, text_of
 from perpkit.files.errors import FileError
 
 NAME = "research-log.toml"
+# It is part of the package.
+SHIPPED = Path(__file__).with_name(NAME)
 _MOST_BYTES = 2**24
 _KEYS = ("name", "strategies", "variants", "from", "to", "outcome", "why")
 
@@ -58,6 +60,48 @@ class Idea:
     until: date
     outcome: Outcome
     why: str
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How many variants of a strategy were compared on some days, and where that is written.
+
+    :param shipped: in the log that comes with Perpkit
+    :param own: in the user's, without the ideas that it repeats of that
+    :param log: the user's; None if there is none
+    """
+
+    shipped: int
+    own: int
+    log: Path | None
+
+    @property
+    def variants(self) -> int:
+        """At least 1, the one that is judged."""
+        return max(self.shipped + self.own, 1)
+
+    @property
+    def words(self) -> str:
+        own = f"no {NAME} of yours" if self.log is None else f"{self.own:,} in {self.log}"
+        alone = ": counted as one" if not self.shipped + self.own else ""
+        return (
+            f"Variants tried on these days: {self.shipped:,} in the log that comes with Perpkit, "
+            f"{own}{alone}."
+        )
+
+
+def tried(strategy: str, since: date, until: date, log: Path | None) -> Tried:
+    """Returns how many variants of a strategy were compared on some of these days.
+
+    :param until: the day after the last one
+    :param log: the user's
+    :raises FileError: as `read_log`
+    :raises OSError: if a log cannot be read
+    """
+    shipped = read_log(SHIPPED)
+    own = [] if log is None else [idea for idea in read_log(log) if idea not in shipped]
+    days = strategy, since, until
+    return Tried(_variants(shipped, *days), _variants(own, *days), log)
 
 
 def read_log(path: Path) -> tuple[Idea, ...]:
@@ -88,12 +132,15 @@ def variants_tried(ideas: Iterable[Idea], strategy: str, since: date, until: dat
 
     :param until: the day after the last one
     """
-    seen = (
+    return max(_variants(ideas, strategy, since, until), 1)
+
+
+def _variants(ideas: Iterable[Idea], strategy: str, since: date, until: date) -> int:
+    return sum(
         idea.variants
         for idea in ideas
         if strategy in idea.strategies and idea.since < until and since < idea.until
     )
-    return max(sum(seen), 1)
 
 
 def _idea(entry: Any) -> Idea:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from math import fsum, nan
 from typing import Annotated
 
+from perpkit.checks import refuse
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 from perpkit.risk.exposure import Holding, Limit, PlannedEntry, Room
@@ -31,7 +33,7 @@ class Budgets(StrEnum):
 
 @dataclass(frozen=True)
 class SourceRisk(Parameters):
-    """What one source did out of sample, alone and with the whole budget."""
+    """What one source did out of sample, traded alone and with the whole budget."""
 
     daily_volatility: Annotated[
         float,
@@ -39,6 +41,18 @@ class SourceRisk(Parameters):
         "The standard deviation of its daily returns, marked to market",
     ]
     days: Annotated[int, Range(30, 100_000, "days"), "How many daily returns that is of"]
+    until: Annotated[
+        str | None,
+        "The day after the last of them, such as `2024-01-01`; no walk-forward whose tests begin "
+        "before it can use the budget",
+    ] = None
+
+    def check_together(self) -> None:
+        if self.until is not None:
+            try:
+                date.fromisoformat(self.until)
+            except ValueError:
+                refuse("until", "a day such as 2024-01-01, or null", self.until)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ functions take one row a candle, in order, and a row never depends on later ones
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ import numpy as np
 from perpkit.signals.source import Flags, Floats, Signals
 
 _ROUNDING = 1e-9
+# Of `whose`, and of trades that are forced in the name of a source.
+_TAG = re.compile(r"(\w+(?:\+\w+)*) (?:0|1|[01]?\.\d+)")
 
 
 class Combine(StrEnum):
@@ -39,6 +42,11 @@ class Rule:
     least: int = 2
     threshold: float = 0.4
     within: int = 24
+
+    @property
+    def standing(self) -> int:
+        """How many candles a claim stands, its own included."""
+        return 1 if self.combine is Combine.ANY else self.within
 
 
 class Side(NamedTuple):
@@ -157,18 +165,27 @@ def whose(names: Sequence[str], claims: Floats, confidence: float) -> str:
     return f"{'+'.join(names[n] for n in order)} {confidence:.2f}"
 
 
+def named_in(tag: object) -> tuple[str, ...]:
+    """Returns the names in an enter tag of `whose`; none for any other tag, or NaN."""
+    found = _TAG.fullmatch(tag) if isinstance(tag, str) else None
+    return tuple(found[1].split("+")) if found else ()
+
+
 def owners_of(tag: object, known: Collection[str]) -> tuple[str, ...]:
-    """Returns the sources that an enter tag of `whose` names; none for any other tag, or NaN.
+    """Returns the known ones of the sources that an enter tag of `whose` names: the trade stays
+    theirs when another of its sources is no longer known.
 
     >>> owners_of("trend+rsi_sma 0.80", ["rsi_sma", "trend"]), owners_of("force_entry", ["trend"])
     (('trend', 'rsi_sma'), ())
+    >>> owners_of("trend+rsi_sma 0.80", ["rsi_sma"])
+    ('rsi_sma',)
     """
-    named = tuple(tag.rpartition(" ")[0].split("+")) if isinstance(tag, str) else ()
-    return named if all(name in known for name in named) else ()
+    return tuple(name for name in named_in(tag) if name in known)
 
 
 class SourceTags(Collection[str]):
-    """The names in enter tags of `whose`, for `perpkit.signals.confidence.score_of`.
+    """The names in enter tags of `whose`, for `perpkit.signals.confidence.score_of`. One that is
+    known is enough, as in `owners_of`.
 
     :param names: of the sources
     """
@@ -177,7 +194,7 @@ class SourceTags(Collection[str]):
         self._names = names
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and all(each in self._names for each in name.split("+"))
+        return isinstance(name, str) and any(each in self._names for each in name.split("+"))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from perpkit.walkforward.deciding import deciding_files, files_read, made_with
 from perpkit.walkforward.record import Request, Window
 from perpkit.walkforward.run_directory import plain
 from perpkit.walkforward.shipping import PLUGINS, digest, digests, files_below
-from perpkit.walkforward.windows import Calendar, timerange_of
+from perpkit.walkforward.windows import Calendar, days_tested, timerange_of
 from perpkit.walkforward.worker import Setup
 
 # What decides nothing about a trade.
@@ -74,6 +74,7 @@ class Asked:
     :param files: configuration files, as Freqtrade reads them; see its options of the same names
         for the rest
     :param start, end: of the tests
+    :param budget: the source of Confluence whose budget is measured
     """
 
     files: tuple[Path, ...]
@@ -90,6 +91,7 @@ class Asked:
     loss: str = "SharpeHyperOptLossDaily"
     min_trades: int = 10
     seed: int = 1
+    budget: str | None = None
 
     def setup(self, say: Callable[[str], None] = lambda _: None) -> Setup:
         """Returns what a worker needs.
@@ -107,6 +109,7 @@ class Asked:
         config["timeframe"] = strategy.timeframe
         pairs = _pairs_of(config)
         windows = self.calendar.windows(self.start, self.end)
+        self._check_budgets(strategy, days_tested(windows)[0])
         datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
         path = config.get("strategy_path")  # of the option, or of a configuration file
         strategy_path = Path(path).resolve() if path else None
@@ -193,6 +196,30 @@ class Asked:
                 f"timerange must end where there are candles: the last one opens "
                 f"{last:%Y-%m-%d %H:%M}, got {self.end:%Y-%m-%d}"
             )
+
+    def _check_budgets(self, strategy: Any, first: date) -> None:
+        """
+        :param first: day of the tests
+        :raises ValueError: if the strategy does not trade the source whose budget is measured as
+            Confluence does, or if its own budgets know the days of the tests
+        """
+        if self.budget is not None and getattr(strategy, "budgets", None) != {self.budget: 1.0}:
+            raise ValueError(
+                f"budget must be measured with Confluence, and {self.budget} as its only source "
+                f"that is enabled: its risk is not that of other strategies, got "
+                f"{strategy.get_strategy_name()}"
+            )
+        for source, until in getattr(strategy, "perpkit_seen_until", {}).items():
+            if until is None:
+                raise ValueError(
+                    f'the file of budgets must have "until" of {source}: the day after those by '
+                    "which its budget was measured; --budget writes it"
+                )
+            if first < until:
+                raise ValueError(
+                    f"timerange must begin on {until} or later, since the budget of {source} was "
+                    f"measured by the days before, got {first}"
+                )
 
     def _check_spaces(self, strategy: Any) -> None:
         known = _SPACES | set(detect_all_parameters(strategy))

@@ -9,6 +9,7 @@ from perpkit.research.marked import daily_returns, figures
 from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward.record import Run, Sample, WindowResult
 from perpkit.walkforward.stitching import stitched_equity
+from perpkit.walkforward.windows import days_tested
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -28,11 +29,12 @@ def summary(run: Run) -> dict[str, Any]:
 def source_risk(run: Run) -> SourceRisk:
     """Returns how much the tests moved the account, for budgets of sources of signals.
 
-    :param run: with at least one result, of a strategy that trades one source alone
+    :param run: with at least one result, of Confluence with one source alone
     :raises ValueError: for fewer than 30 days, or if nothing moved
     """
     daily = daily_returns(stitched_equity(run.results))
-    return SourceRisk(daily_volatility=float(daily.std()), days=len(daily))
+    _, until = days_tested([result.window for result in run.results])
+    return SourceRisk(float(daily.std()), len(daily), until.isoformat())
 
 
 def _window(result: WindowResult) -> dict[str, Any]:

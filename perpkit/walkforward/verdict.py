@@ -80,6 +80,7 @@ class Verdict:
         windows; None if there was none to lose
     :param overfitting: mean PBO of the windows
     :param trials: epochs of all windows, by which parameters were chosen before each test
+    :param counted: where the ideas were counted, a sentence; empty if nothing was counted
     """
 
     word: Word
@@ -97,13 +98,21 @@ class Verdict:
     overfitting: float | None
     trials: int
     hold: Beside | None
+    counted: str
 
     @property
     def positive_years(self) -> int:
         return sum(value > 0 for value in self.years.values())
 
 
-def verdict(run: Run, *, ideas: float = 1, hold: pd.Series | None = None, seed: int = 0) -> Verdict:
+def verdict(
+    run: Run,
+    *,
+    ideas: float = 1,
+    counted: str = "",
+    hold: pd.Series | None = None,
+    seed: int = 0,
+) -> Verdict:
     """Judges a run by its tests alone.
 
     The parameters of each test were chosen before it, so that the tests are one trial of one idea,
@@ -111,6 +120,7 @@ def verdict(run: Run, *, ideas: float = 1, hold: pd.Series | None = None, seed: 
 
     :param run: with at least one result
     :param ideas: how many ideas were tried on the days of these tests; see `research_log`
+    :param counted: where, a sentence
     :param hold: equity of holding the same pairs at the times of the run's, see `holding`
     :param seed: of the resampling
     :raises ValueError: if no window has a result
@@ -142,6 +152,7 @@ def verdict(run: Run, *, ideas: float = 1, hold: pd.Series | None = None, seed: 
         overfitting=float(np.mean(rates)) if rates else None,
         trials=sum(len(result.epochs) for result in run.results),
         hold=None if hold is None else _beside(daily, hold, seed),
+        counted=counted,
     )
 
 

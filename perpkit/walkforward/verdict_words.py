@@ -53,6 +53,8 @@ def reservations(found: Verdict) -> list[str]:
         said.append(
             f"{found.cut_off} of {found.trades.trades} trades were cut off at the end of a window."
         )
+    if found.counted:
+        said.append(found.counted)
     if found.years and found.positive_years * 2 < len(found.years):
         said.append(f"{found.positive_years} of {len(found.years)} calendar years made a profit.")
     return said

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from perpkit.walkforward.record import Window
@@ -104,6 +105,12 @@ class Calendar:
 def timerange_of(start: datetime, end: datetime) -> str:
     """Returns a time range in Freqtrade's words; the candle that opens at its end is in it."""
     return f"{int(start.timestamp())}-{int(end.timestamp())}"
+
+
+def days_tested(windows: Sequence[Window]) -> tuple[date, date]:
+    """Returns the first day of the tests, and the day after their last one."""
+    last = windows[-1].test_end - timedelta(milliseconds=1)
+    return windows[0].test_start.date(), last.date() + timedelta(days=1)
 
 
 def in_sample_range(window: Window, step: timedelta) -> str:

@@ -166,6 +166,10 @@ NOT_RUN: Mapping[str, tuple[str, ...]] = {
         "perpkit walkforward -c config.json --timerange 20210101-20240101 --engine ray --jobs 8 "
         "--address auto",
     ),
+    "two years of candles; tests/walkforward/test_asked.py has a month": (
+        "perpkit walkforward -c config.json -c momentum.json --strategy Confluence "
+        "--timerange 20210101-20230101 --budget momentum",
+    ),
     "several bots at once; tests/integration/test_fleet.py": (
         "perpkit fleet pairs fleet.toml",
         "perpkit fleet watch fleet.toml",

@@ -18,9 +18,7 @@ import psutil
 import pytest
 
 from perpkit.research.marked import load_export
-from perpkit.risk import budget_file
 from perpkit.walkforward.run_directory import is_done, plain, read_run
-from perpkit.walkforward.summary import source_risk
 from perpkit.walkforward.windows import out_of_sample_range
 from tests.bot.hybrid.trained import SMALL, freqai, need_freqai
 from tests.cases import SLOW
@@ -111,7 +109,7 @@ def test_trades_are_those_of_one_command_line_each(bot, strategy, timerange, tes
     out = bot.userdir.parent / "run"
     asked = (
         f"--strategy={strategy}", path, f"--timerange={timerange}", f"--test={test}", "--jobs=1",
-        f"--out={out}", "--budget=own",
+        f"--out={out}",
     )  # fmt: skip
     with started(bot, *asked, **options) as driver:
         until(lambda: is_done(out, 1) or driver.poll() is not None)
@@ -122,8 +120,6 @@ def test_trades_are_those_of_one_command_line_each(bot, strategy, timerange, tes
     assert done.returncode == 0, done.stderr[-3000:]
     found = read_run(out)
     assert found.is_complete
-    known = budget_file.read(bot.userdir / "confluence_budgets.json")
-    assert known.sources == {"own": source_risk(found)}
     for result in found.results:
         span = f"--timerange={out_of_sample_range(result.window)}"
         bot.backtest(strategy, path, span, "--enable-protections", **options)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perpkit.files.errors import FileError
-from perpkit.research.research_log import Outcome, read_log, variants_tried
+from perpkit.research.research_log import SHIPPED, Outcome, read_log, tried, variants_tried
 from tests.conftest import REPOSITORY
 
 ENTRY = {
@@ -96,7 +96,26 @@ def test_what_is_no_log_is_refused(tmp_path, text):
 
 
 def test_ours_names_strategies_that_there_are():
-    ideas = read_log(REPOSITORY / "docs" / "evidence" / "research-log.toml")
+    ideas = read_log(SHIPPED)
     there = {path.stem for path in (REPOSITORY / "strategies").glob("*.py")}
     assert {name for idea in ideas for name in idea.strategies} <= there
     assert variants_tried(ideas, "RsiSmaSwing", date(2021, 1, 1), date(2024, 1, 1)) > 300
+
+
+def test_the_logs_count_together_and_what_one_repeats_once(tmp_path):
+    days = "TrendFollowing", date(2021, 1, 1), date(2024, 1, 1)
+    alone = tried(*days, None)
+    assert (alone.variants, alone.own) == (599, 0)
+    copied = tmp_path / "log.toml"
+    table = "\n".join(f"{name} = {value}" for name, value in ENTRY.items())
+    one = table.replace("One", "TrendFollowing")
+    copied.write_text(f"{SHIPPED.read_text()}\n[[idea]]\n{one}\n")
+    both = tried(*days, copied)
+    assert (both.shipped, both.own, both.variants) == (599, 9, 608)
+    assert f"599 in the log that comes with Perpkit, 9 in {copied}." in both.words
+
+
+def test_what_no_log_has_counts_as_one():
+    found = tried("MyOwn", date(2021, 1, 1), date(2024, 1, 1), None)
+    assert found.variants == 1
+    assert found.words.endswith("no research-log.toml of yours: counted as one.")

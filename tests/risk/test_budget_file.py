@@ -7,7 +7,7 @@ import pytest
 from perpkit.risk.budget_file import read, write
 from perpkit.risk.budgets import SourceRisk
 
-CALM, WILD = SourceRisk(0.01, 700), SourceRisk(0.03, 365)
+CALM, WILD = SourceRisk(0.01, 700), SourceRisk(0.03, 365, "2023-01-01")
 
 
 def test_each_source_keeps_what_is_known_of_the_others(tmp_path):

@@ -95,11 +95,15 @@ def test_fixed_budgets_that_are_refused(given_budgets, message):
         fixed(given_budgets)
 
 
-GOOD = {"sources": {"a": {"daily_volatility": 0.01, "days": 700}}}
+RISK = {"daily_volatility": 0.01, "days": 700}
+GOOD = {"sources": {"a": RISK}}
 
 
 def test_the_content_of_the_file():
     assert Section(OutOfSample).read("it", GOOD).sources["a"] == SourceRisk(0.01, 700)
+    until = {"sources": {"a": {**RISK, "until": "2024-01-01"}}}
+    found = Section(OutOfSample).read("it", until).sources["a"]
+    assert found == SourceRisk(0.01, 700, "2024-01-01")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,8 @@ def test_the_content_of_the_file():
         ({"sources": {"a": {"daily_volatility": 0.01, "days": 29}}}, "days must be"),
         ({"sources": {"a": {"daily_volatility": 0.01, "days": 700, "x": 1}}}, "no parameter 'x'"),
         ({"sources": {"a": {"daily_volatility": float("nan"), "days": 700}}}, "daily_volatility"),
+        ({"sources": {"a": {**RISK, "until": "2023"}}}, "of a.until must be a day such as 2024-"),
+        ({"sources": {"a": {**RISK, "until": 2023}}}, "of a.until must be a text, got 2023"),
     ],
 )
 def test_contents_that_are_refused(content, message):

@@ -141,7 +141,22 @@ def test_tags_of_several_sources_hold_a_confidence():
     names = SourceTags(["rsi_sma", "trend"])
     assert score_of("trend+rsi_sma 0.80", names) == 0.8
     assert score_of("rsi_sma 0.70", names) == 0.7
-    for other in ("trend+ema 0.80", "force_entry", "rsi_sma", None, ""):
+    for other in ("ema 0.80", "force_entry", "rsi_sma", None, ""):
         assert score_of(other, names) is None
         assert owners_of(other, names) == ()
     assert owners_of(float("nan"), names) == ()
+
+
+@pytest.mark.parametrize(
+    ("tag", "owners"),
+    [
+        ("momentum+rsi_sma 0.85", ("rsi_sma",)),
+        ("rsi_sma+momentum 0.85", ("rsi_sma",)),
+        ("tide+momentum+rsi_sma 1.00", ("tide", "rsi_sma")),
+        ("momentum 1.00", ()),
+    ],
+)
+def test_a_source_that_is_gone_takes_no_trade_from_the_others(tag, owners):
+    names = SourceTags(["rsi_sma", "tide"])
+    assert owners_of(tag, names) == owners
+    assert (score_of(tag, names) is not None) == bool(owners)

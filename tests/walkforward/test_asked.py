@@ -20,8 +20,9 @@ from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward import deciding
 from perpkit.walkforward.asked import Asked, decided_spaces
 from perpkit.walkforward.holdout import identity
-from perpkit.walkforward.run_directory import plain
+from perpkit.walkforward.run_directory import plain, read_run
 from perpkit.walkforward.running import RunError, held
+from perpkit.walkforward.summary import source_risk
 from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
 from perpkit.walkforward.worker import Worker
 from tests.bench.backtests import PAIRS, STRATEGIES, alone, backtest, write_candles
@@ -152,7 +153,7 @@ def confluence(userdir, monkeypatch):
     source = source.replace("import numpy", f"from {helper.name}.hours import HELD\nimport numpy")
     (userdir / f"strategies/{SIGNALS}.py").write_text(source.replace("held=12", "held=HELD"))
     for name, risk in BUDGETS.items():
-        known = SourceRisk(daily_volatility=risk, days=100)
+        known = SourceRisk(daily_volatility=risk, days=100, until="2023-01-25")
         budget_file.write(userdir / "confluence_budgets.json", name, known)
     sources = [{"source": f"{SIGNALS}:{name.title()}"} for name in BUDGETS]
     configure(userdir, perpkit={"confluence": {"sources": sources, "budgets": "out_of_sample"}})
@@ -167,6 +168,67 @@ def test_budgets_of_a_file_are_in_force_in_a_window(confluence, tmp_path):
         result = Worker(setup, tmp_path).result(setup.request.windows[0])
     names = {trade["enter_tag"].split()[0] for trade in result.out_of_sample.trades}
     assert names == {*BUDGETS}
+
+
+@pytest.mark.parametrize(
+    ("until", "message"),
+    [
+        (
+            "2023-01-26",
+            r"timerange must begin on 2023-01-26 or later, since the budget of evening was "
+            r"measured by the days before, got 2023-01-25",
+        ),
+        (None, r'the file of budgets must have "until" of evening'),
+    ],
+)
+def test_budgets_that_know_the_days_of_the_tests_are_refused(confluence, until, message):
+    known = SourceRisk(daily_volatility=0.03, days=100, until=until)
+    budget_file.write(confluence / "confluence_budgets.json", "evening", known)
+    with pytest.raises(ValueError, match=message):
+        asked(confluence, strategy="Confluence").setup()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "perpkit"),
+    [
+        ("TrendFollowing", {}),  # which risks less a trade, with the same signals
+        ("Confluence", {}),
+        ("Confluence", {"confluence": {"sources": [{"source": "rsi_sma"}]}}),
+    ],
+)
+def test_a_budget_is_measured_as_confluence_trades_the_source(userdir, strategy, perpkit):
+    configure(userdir, perpkit=perpkit)
+    refused = f"budget must be measured with Confluence, and momentum as .*, got {strategy}"
+    with pytest.raises(ValueError, match=refused):
+        asked(userdir, strategy=strategy, budget="momentum").setup()
+
+
+def test_a_budget_that_is_measured_serves_later_tests(confluence):
+    write_candles(confluence / "data/binance", rows=2_000)
+    both = [
+        {"source": f"{SIGNALS}:{name.title()}", "enabled": name == "evening"} for name in BUDGETS
+    ]
+    configure(confluence, perpkit={"confluence": {"sources": both}})
+    command = [
+        "walkforward", "-c", REPOSITORY / "config.json.example", "-c", confluence / "own.json",
+        "--userdir", confluence, "--datadir", confluence / "data/binance", "--strategy",
+        "Confluence", "--timerange", "20230120-20230221", "--train", "12d", "--test", "32d",
+        "--budget", "evening", "--jobs", 1,
+    ]  # fmt: skip
+    with alone():
+        done = CliRunner().invoke(app, list(map(str, command)))
+    assert done.exit_code == 0, done.output
+    found = budget_file.read(confluence / "confluence_budgets.json").sources
+    assert found["evening"] == source_risk(read_run(confluence / "walkforward/Confluence"))
+    assert found["evening"].until == "2023-02-21"
+    assert found["morning"].until == "2023-01-25"
+    sources = [{"source": f"{SIGNALS}:{name.title()}"} for name in BUDGETS]
+    configure(confluence, perpkit={"confluence": {"sources": sources, "budgets": "out_of_sample"}})
+    day = datetime(2023, 2, 21, tzinfo=UTC)
+    later = asked(confluence, strategy="Confluence", end=datetime(2023, 3, 1, tzinfo=UTC))
+    assert replace(later, start=day).setup().request.windows[0].test_start == day
+    with pytest.raises(ValueError, match="timerange must begin on 2023-02-21 or later"):
+        replace(later, start=datetime(2023, 2, 20, tzinfo=UTC)).setup()
 
 
 @pytest.mark.parametrize(

@@ -149,9 +149,9 @@ def test_its_trades_make_the_account_that_it_stitches():
 
 @pytest.fixture
 def made():
-    def make(folder):
+    def make(folder, strategy="Made"):
         run = optimised_run(4)
-        write_request(folder, run.request)
+        write_request(folder, replace(run.request, strategy=strategy))
         for one in run.results:
             write_result(folder, one.window.number, content_of_result(one))
         return folder
@@ -204,6 +204,7 @@ def test_the_command_counts_what_the_log_has(directory, tmp_path):
     assert found["gate"]["ideas"] == 40
     given = json.loads(said("verdict", directory, "--log", log, "--ideas", 7, "--json"))
     assert given["gate"]["ideas"] == 7
+    assert "Variants tried on these days: 7, by --ideas." in given["said"]
 
 
 def test_the_log_is_that_of_the_configurations_user_directory(directory, tmp_path):
@@ -215,6 +216,21 @@ def test_the_log_is_that_of_the_configurations_user_directory(directory, tmp_pat
     config.write_text(json.dumps({"user_data_dir": str(tmp_path / "mine")}))
     found = json.loads(said("verdict", directory, "-c", config, "--json"))
     assert found["gate"]["ideas"] == 40
+
+
+def test_what_was_tried_for_our_strategies_counts_for_every_user(made, tmp_path):
+    """Their defaults were chosen on these days; an idea of the user's is counted beside them."""
+    directory = made(tmp_path / "run", "TrendFollowing")
+    (tmp_path / NAME).write_text(
+        '[[idea]]\nname = "a"\nstrategies = ["TrendFollowing"]\nvariants = 3\n'
+        'from = 2021-01-01\nto = 2021-02-01\noutcome = "kept"\nwhy = "b"\n'
+    )
+    found = json.loads(said("verdict", directory, "--userdir", tmp_path, "--json"))
+    assert found["gate"]["ideas"] == 602
+    assert (
+        "Variants tried on these days: 599 in the log that comes with Perpkit, 3 in "
+        f"{tmp_path / NAME}."
+    ) in found["said"]
 
 
 def test_report_and_verdict_judge_by_the_same(directory, datadir, tmp_path):
@@ -229,6 +245,7 @@ def test_report_and_verdict_judge_by_the_same(directory, datadir, tmp_path):
     walked = reported["walkforward"]
     assert walked["gate"] == judged["gate"]
     assert walked["gate"]["ideas"] == 40
+    assert walked["counted"] == judged["counted"] != ""
     assert walked["hold"] == judged["hold"] is not None
 
 

@@ -47,7 +47,7 @@ class RankColumns:
     """Ranks every pair of a universe, made again when one of them has new candles.
 
     A rank counts the pairs whose candle of the same time is known; a pair that lacks it is left out
-    of that row. Missing candles and too few pairs are logged once.
+    of that row. Missing candles are logged once, too few pairs each time that begins.
 
     :param timeframe: of the candles; every pair must be kept current on it in a running bot
     :param least: the pairs that must be known for a rank
@@ -62,6 +62,7 @@ class RankColumns:
         self._scores: dict[str, _Scores] = {}
         self._ranked: tuple[list[_Scores], NDArray[np.int64], dict[str, Floats]] | None = None
         self._said: set[str] = set()
+        self._few = False
 
     def columns(self, candles: pd.DataFrame, pair: str, pairs: Sequence[str]) -> dict[str, Floats]:
         """Returns `strength_rank` and `carry_rank` of the pair, one value for every candle.
@@ -70,11 +71,16 @@ class RankColumns:
         """
         universe = list(dict.fromkeys((*pairs, pair)))
         if len(universe) < self._least:
-            self._say(
-                f"Ranks need {self._least} pairs, and there are {len(universe)}: nothing is "
-                "entered."
-            )
+            if not self._few:
+                self._few = True
+                logger.warning(
+                    f"Ranks need {self._least} pairs, and there are {len(universe)}: until there "
+                    "are enough, nothing is entered and no open trade is left by its rank. Stops "
+                    "act."
+                )
             return {name: np.full(len(candles), np.nan) for name in COLUMNS}
+        if pair in pairs:  # one that only has an open trade completes its own universe alone
+            self._few = False
         times, ranked = self._all_ranks(universe)
         closes, column = closes_of(candles, pd.Timedelta(self._step)), universe.index(pair)
         row = np.searchsorted(times, closes)

@@ -6,9 +6,10 @@ trade, which names the source. All else is as in every strategy of the package.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any, cast
@@ -23,12 +24,13 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import DecimalParameter
 
 from perpkit.bot.confluence import charts
-from perpkit.bot.confluence.budget_file import budgets_of
+from perpkit.bot.confluence.budget_file import budgets_of, measured_until
 from perpkit.bot.confluence.columns import checked_columns, checked_signals, combined_columns, flag
 from perpkit.bot.confluence.conditions import conditions_of
 from perpkit.bot.confluence.declared import parameters_of, with_risk
 from perpkit.bot.confluence.found import Chosen, chosen
 from perpkit.bot.confluence.parameters import ConfluenceRule, ConfluenceSettings
+from perpkit.bot.confluence.removed import removed_sources
 from perpkit.bot.confluence.risks import SourceRisks
 from perpkit.bot.layer.verdicts import OfPackage
 from perpkit.bot.layer.warm_up import Need
@@ -89,12 +91,9 @@ class ConfluenceStrategy(PerpStrategy):
         self.plot_config = charts.plots(list(self.enabled))
         self._by_owners: dict[tuple[str, ...], Managing] = {}
         self._by_tag: dict[str | None, Managing] = {}
-        needed = (
-            rows
-            for each in self.sources.values()
-            for rows in each.source.candles(self._rule(each), self._candle).values()
-        )
-        self.startup_candle_count = max(LEAST_STARTUP, ceil(SETTLING * max(needed, default=0)))
+        needed = max(map(self._candles_of, self.sources.values()))
+        standing = self.confluence.combining.standing - 1
+        self.startup_candle_count = max(LEAST_STARTUP, ceil(SETTLING * needed) + standing)
 
     @property
     def confluence(self) -> ConfluenceRule:
@@ -110,6 +109,11 @@ class ConfluenceStrategy(PerpStrategy):
         """The files beside its source and candles that decide what it trades."""
         rule = self.confluence
         return (self._folder / rule.budgets_file,) if rule.budgets is Budgets.OUT_OF_SAMPLE else ()
+
+    @property
+    def perpkit_seen_until(self) -> dict[str, date | None]:
+        """By source, the day up to which its budget knows the past; None where that is unknown."""
+        return measured_until(self.confluence, self.enabled, self._folder)
 
     @property
     def _folder(self) -> Path:
@@ -147,6 +151,10 @@ class ConfluenceStrategy(PerpStrategy):
         rule = each.source.rule
         values = {name: getattr(self, f"{each.name}_{name}").value for name in searched(rule)}
         return rule_at(rule, values)
+
+    def _candles_of(self, each: Chosen) -> int:
+        """The candles, the newest one included, that a source needs for its signals; at least 1."""
+        return max(each.source.candles(self._rule(each), self._candle).values(), default=1)
 
     # What is of the trades of one source.
 
@@ -280,6 +288,16 @@ class ConfluenceStrategy(PerpStrategy):
             for name, each in self.enabled.items()
             for what, rows in each.source.candles(self._rule(each), self._candle).items()
         ]
+        if (standing := self.confluence.combining.standing) > 1:
+            own += [
+                Need(
+                    f"a claim of {name} that stands for {standing} candles",
+                    self._candles_of(each) + standing - 1,
+                    f"older claims of {name} are missed",
+                    vital=False,
+                )
+                for name, each in self.enabled.items()
+            ]
         return [*super().candles_needed(), *own]
 
     def unsuited_timeframe(self) -> str:
@@ -295,6 +313,8 @@ class ConfluenceStrategy(PerpStrategy):
         return replace(super()._assumed(), stop=widest, target=max(targets))
 
     def _say_levels(self) -> None:
+        if warning := removed_sources(Trade.get_open_trades(), self.sources):
+            self._perpkit.say(warning, logging.WARNING)
         super()._say_levels()
         parts = self.config.get("position_adjustment_enable", True)
         for name in self.enabled:

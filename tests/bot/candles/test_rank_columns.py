@@ -96,15 +96,29 @@ def test_who_pays_least_for_a_long_has_the_highest_carry():
     assert joined(feed, PAIRS[1])["carry_rank"].iloc[-1] == 1
 
 
-def test_too_few_pairs_are_no_rank_and_said_once(caplog):
+def test_too_few_pairs_are_no_rank_and_said_each_time_that_begins(caplog):
     feed = Feed()
-    columns = RankColumns(feed, "1h", 10)
-    for pair in (*PAIRS, *PAIRS):
-        found = columns.columns(feed.candles[pair], pair, PAIRS)
-        assert all(np.isnan(found[name]).all() for name in NAMES)
-    assert [r.message for r in caplog.records] == [
-        "Ranks need 10 pairs, and there are 4: nothing is entered."
-    ]
+    columns = RankColumns(feed, "1h", 4)
+
+    def ranked(*pairs: str, traded: str = "") -> list[bool]:
+        analysed = [*pairs, *filter(None, [traded])]
+        found = [columns.columns(feed.candles[pair], pair, pairs) for pair in analysed]
+        return [bool(np.isfinite(each["strength_rank"][-1])) for each in found]
+
+    warning = (
+        "Ranks need 4 pairs, and there are 3: until there are enough, nothing is entered and no "
+        "open trade is left by its rank. Stops act."
+    )
+    assert ranked(*PAIRS) == [True] * 4
+    assert caplog.messages == []
+    for _ in range(2):
+        assert ranked(*PAIRS[:3]) == [False] * 3
+        # The pair of an open trade that has left the list is ranked, and nothing has ended.
+        assert ranked(*PAIRS[:3], traded=PAIRS[3]) == [False] * 3 + [True]
+    assert caplog.messages == [warning]
+    assert ranked(*PAIRS) == [True] * 4
+    ranked(*PAIRS[:3])
+    assert caplog.messages == [warning] * 2
 
 
 @pytest.mark.parametrize(

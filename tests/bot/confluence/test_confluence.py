@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from freqtrade.enums import RunMode
+from freqtrade.persistence import LocalTrade
 
+from perpkit.bot.layer.warm_up import never, supply
 from tests.bench.backtests import STRATEGIES, backtest, write_candles
+from tests.bot.stack import BTC, ETH, simulated
 from tests.bot.started import started
 from tests.conftest import REPOSITORY
 
@@ -181,3 +185,50 @@ def test_charts_draw_the_claims_of_each_source(default_futures_config):
     subject = started(default_futures_config, "Confluence")
     for name in ("rsi_sma", "funding_tide", "momentum"):
         assert f"{name}_enter_long" in subject.plot_config["subplots"][name]
+
+
+@pytest.mark.usefixtures("trades_in_memory")
+def test_the_start_names_open_trades_of_a_source_that_is_gone(default_futures_config, caplog):
+    for number, (pair, tag) in enumerate(
+        [(BTC, "momentum 1.00"), (ETH, "momentum+rsi_sma 0.85"), ("XRP/USDT:USDT", "rsi_sma 0.70")],
+        1,
+    ):
+        trade = simulated(pair, number=number)
+        trade.enter_tag = tag
+        LocalTrade.add_bt_trade(trade)
+
+    def said(*sources: dict[str, Any]) -> str:
+        caplog.clear()
+        given = {"confluence": {"sources": list(sources)}}
+        started(default_futures_config, "Confluence", RunMode.DRY_RUN, perpkit=given)
+        return " ".join(r.getMessage() for r in caplog.records if "Open trades name" in r.message)
+
+    swing, slow = {"source": "rsi_sma"}, {"source": "momentum", "enabled": False}
+    warning = said(swing)
+    assert f"{BTC} of momentum: under the strategy's own stop and target" in warning
+    assert f"{ETH} of momentum is left to rsi_sma" in warning
+    assert 'put momentum back with "enabled": false' in warning
+    assert "XRP" not in warning
+    assert said(swing, slow) == ""
+
+
+@pytest.mark.parametrize("rule", ["any", "agree", "weighted"])
+def test_claims_that_stand_need_candles_behind_the_first_of_them(default_futures_config, rule):
+    """Or a backtest enters by claims that a bot, which has fewer candles, never sees."""
+    given = {"confluence": {"rule": rule, "within": 600, "threshold": 0.3}}
+    subject = started(default_futures_config, "Confluence", perpkit=given)
+    has = supply(subject.startup_candle_count, per_request=499)
+    needs = {need.what: need.candles for need in subject.candles_needed()}
+    four_weeks = needs["the momentum of four weeks of momentum"]
+    assert four_weeks == 673
+    found = needs.get("a claim of momentum that stands for 600 candles")
+    assert found == (None if rule == "any" else 673 + 599)
+    assert max(needs.values()) <= has.at_start
+    # With what was there for one candle alone, which the configuration may still ask for.
+    said = [sentence for _, sentence in never(subject.candles_needed(), supply(707, 499), "1h")]
+    assert any(
+        each.startswith("a claim of momentum that stands for 600 candles needs 1272 candles of 1h")
+        and 'older claims of momentum are missed. Allowed: "startup_candle_count" of at least 1272'
+        in each
+        for each in said
+    ) is (rule != "any")
