@@ -39,7 +39,8 @@ class WindowFigures:
     """
     :param in_sample: Sharpe ratio of the chosen parameters in the training; None if none was chosen
     :param out_of_sample: their Sharpe ratio in the test
-    :param overfitting: the PBO of the epochs in the training; None where it cannot be measured
+    :param overfitting: the PBO in the training of the epochs that had enough trades to be chosen;
+        None where it cannot be measured
     """
 
     number: int
@@ -189,7 +190,7 @@ def _window(result: WindowResult) -> WindowFigures:
         max_drawdown=tested.max_drawdown,
         trades=len(result.out_of_sample.trades),
         epochs=len(result.epochs),
-        overfitting=_overfitting(result.trials),
+        overfitting=_overfitting(result),
     )
 
 
@@ -197,7 +198,9 @@ def _of_sample(sample: Sample) -> float:
     return figures(sample.equity).sharpe
 
 
-def _overfitting(trials: pd.DataFrame) -> float | None:
+def _overfitting(result: WindowResult) -> float | None:
+    """Of the epochs that could be chosen: those with too few trades have no loss of their own."""
+    trials = result.trials[[epoch.number for epoch in result.epochs if epoch.rated]]
     try:
         return overfitting(trials.to_numpy(dtype=np.float64)).probability
     except ValueError:  # too few days or trials, or trials that are all the same

@@ -35,7 +35,9 @@ from tests.walkforward.made_runs import (
     PAIR,
     START,
     TEST,
+    TRAIN,
     drawn,
+    epochs,
     optimised_run,
     request,
     result,
@@ -75,6 +77,24 @@ def test_the_figures_of_its_windows(optimised):
     assert optimised.overfitting == np.mean([one.overfitting for one in optimised.windows])
     # Its trials are noise.
     assert 0.3 < optimised.overfitting < 0.7
+
+
+def test_epochs_that_cannot_be_chosen_are_not_overfitting():
+    """The idle one is the best of a half in which all others lose, and not chosen for it."""
+    losing = np.random.default_rng(3).normal(-0.02, 0.01, (TRAIN.days, 20))
+    days = pd.date_range(window(1).train_start, periods=TRAIN.days, freq="D").as_unit("ns")
+    trials = pd.DataFrame(losing, days, range(1, 21))
+    tried = epochs({"rsi": [*range(21)]}, [*range(1, 21), 1e5])
+
+    def measured(of, table):
+        one = result(1, [0.0] * TEST.days, tried=of, trials=table, trained=[0.0] * TRAIN.days)
+        [found] = verdict(Run(request(1, epochs=len(of)), (one,))).windows
+        return found.overfitting
+
+    alone = measured(tried[:20], trials)
+    assert 0 < alone < 1
+    assert measured(tried, trials.assign(**{"21": 0.0}).rename(columns=int)) == alone
+    assert measured(tried[20:], trials[[20]].set_axis([21], axis=1)) is None
 
 
 @pytest.mark.parametrize(
