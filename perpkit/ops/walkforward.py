@@ -204,7 +204,7 @@ def _admit(setup: Setup, *, look: bool) -> None:
     if look:
         holdout.look(place, setup.request, datetime.now(UTC))
     else:
-        holdout.check(place, setup.request)
+        holdout.check(place, setup.request, setup.learned)
 
 
 def _run(setup: Setup, directory: Path, engine: str, address: str | None, jobs: int | None) -> Run:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,12 @@ class Setup:
     user_files: Files
     datadir: Path
     strategy_path: Path | None = None
+
+    @property
+    def learned(self) -> timedelta:
+        """How long before a training or a test its first model begins to learn, with FreqAI."""
+        freqai = self.config.get("freqai", {})
+        return timedelta(days=freqai["train_period_days"] if freqai.get("enabled") else 0)
 
 
 class Worker:

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.files.feather import sealed
+from perpkit.ops.walkforward import _admit
 from perpkit.risk import budget_file
 from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward import deciding
 from perpkit.walkforward.asked import Asked, decided_spaces
-from perpkit.walkforward.holdout import identity
+from perpkit.walkforward.holdout import HoldoutError, identity, place, seal
 from perpkit.walkforward.run_directory import plain
 from perpkit.walkforward.running import RunError, held
 from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
@@ -29,6 +30,7 @@ from tests.bot.hybrid.trained import freqai
 from tests.conftest import REPOSITORY
 
 HOURS = pd.to_timedelta(range(1, 100), unit="h")
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
 PLAIN = REPOSITORY / "benchmarks/strategies/InTheMarket.py"
 
 
@@ -311,6 +313,18 @@ def test_freqai_may_be_in_the_configuration(userdir):
     setup = asked(userdir).setup()
     assert setup.config["freqai"]["enabled"]
     assert "timerange" not in setup.request.settings
+
+
+def test_sealed_days_are_no_days_to_learn_from(userdir):
+    """Models learn from the 30 days before a test: those of the second begin on January 3."""
+    seal(place(userdir), datetime(2022, 12, 1, tzinfo=UTC), datetime(2023, 1, 3, tzinfo=UTC), NOW)
+    configure(userdir, freqai={**freqai(), "train_period_days": 30}, freqaimodel="LightGbmRate")
+    second = datetime(2023, 2, 2, tzinfo=UTC)
+    _admit(asked(userdir, start=second).setup(), look=False)
+    with pytest.raises(HoldoutError, match="leave out the sealed days 2022-12-01 to 2023-01-03"):
+        _admit(asked(userdir).setup(), look=False)
+    configure(userdir, freqai={**freqai(), "enabled": False})
+    _admit(asked(userdir).setup(), look=False)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
