@@ -94,6 +94,29 @@ def test_what_hyperopt_found_is_in_force_in_the_test(userdir, default_futures_co
         file.unlink()
 
 
+BASE = "base_of_a_walk"
+
+
+def test_a_window_finds_no_values_of_another_one(userdir, tmp_path):
+    """In parameters of a base class, whose module Freqtrade imports once for all windows."""
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
+    length = 'length = IntParameter(60, 240, default=120, space="buy")'
+    source = PLAIN.read_text().replace("span=120", "span=self.length.value")
+    source = source.replace("    fast =", f"    {length}\n    fast =", 1)
+    (userdir / f"strategies/{BASE}.py").write_text(source)
+    (userdir / "strategies/Inherits.py").write_text(
+        f"from {BASE} import InTheMarket\n\n\nclass Inherits(InTheMarket):\n    pass\n"
+    )
+    asking = asked(userdir, strategy="Inherits", epochs=2, spaces=("buy",), min_trades=1)
+    setup = asking.setup()
+    first, second = setup.request.windows
+    with alone():
+        worker = Worker(setup, tmp_path)
+        before, _, after = (worker.compute(window) for window in (second, first, second))
+    del sys.modules[BASE]
+    assert after == before
+
+
 @pytest.mark.parametrize("place", ["get_asked_points", "_save_result"])
 def test_a_search_that_was_interrupted_has_no_result(userdir, tmp_path, monkeypatch, place):
     """Wherever it is: Freqtrade takes it for the end of the search."""
