@@ -132,7 +132,10 @@ class Asked:
             loss=self.loss if self.epochs else "",
             min_trades=self.min_trades if self.epochs else 0,
             seed=self.seed if self.epochs else 0,
-            made_with=made_with(learning=bool(config.get("freqai", {}).get("enabled"))),
+            made_with=made_with(
+                learning=bool(config.get("freqai", {}).get("enabled")),
+                searching=self.epochs > 0,
+            ),
         )
         for name in _SECRET:
             config.pop(name, None)

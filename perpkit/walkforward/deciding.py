@@ -18,7 +18,7 @@ import perpkit
 from perpkit.files.class_files import class_files
 from perpkit.files.errors import FileError
 from perpkit.files.feather import frame_of
-from perpkit.learning.trainers import trainers
+from perpkit.learning.trainers import trainers, versions_of
 from perpkit.market.times import dated
 from perpkit.walkforward.shipping import (
     digest,
@@ -30,6 +30,10 @@ from perpkit.walkforward.shipping import (
 )
 
 _PLUGINS = ("protections", "pairlists", "freqaimodels")
+# By which indicators are computed.
+_COMPUTING = ("numpy", "pandas", "ta-lib")
+# By which hyperopt draws its epochs: another version draws others from the same seed.
+_SEARCHING = ("optuna",)
 # Freqtrade writes it as it connects to some exchanges, with the time in it.
 _TIERS = "leverage_tiers_*.json"
 _PACKAGE = Path(perpkit.__file__).resolve().parent
@@ -94,17 +98,22 @@ def files_read(strategy: Any) -> tuple[Path, ...]:
     return tuple(getattr(strategy, "perpkit_reads", ()))
 
 
-def made_with(*, learning: bool = False) -> dict[str, str]:
-    """Returns the versions of Freqtrade and Perpkit, and a digest of what Perpkit decides by.
+def made_with(*, learning: bool = False, searching: bool = False) -> dict[str, str]:
+    """Returns the versions of Freqtrade, of Perpkit and of what computes indicators, and a digest
+    of what Perpkit decides by.
 
     A checkout has one version for many states.
 
+    :param searching: whether parameters are searched for: the version of what draws them counts,
+        too
     :param learning: whether models are trained: the versions of what trains them count, too
     """
     return {
         "freqtrade": version("freqtrade"),
         "perpkit": perpkit.__version__,
         "perpkit files": digest_of_all(dict(_own_files())),
+        **versions_of(_COMPUTING),
+        **(versions_of(_SEARCHING) if searching else {}),
         **(trainers() if learning else {}),
     }
 

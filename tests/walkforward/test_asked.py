@@ -361,6 +361,18 @@ def test_another_version_of_what_trains_models_makes_it_another_run(userdir, mon
     assert (identity(asked(userdir).setup().request) != identity(before)) is enabled
 
 
+@pytest.mark.parametrize("epochs", [0, 3])
+def test_another_version_of_what_draws_epochs_makes_it_another_run(userdir, monkeypatch, epochs):
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
+    versions = {"numpy": "2", "pandas": "3", "ta-lib": "0.6", "optuna": "4.0"}
+    monkeypatch.setattr(deciding, "versions_of", lambda names: {n: versions[n] for n in names})
+    before = asked(userdir, epochs=epochs).setup().request
+    versions["optuna"] = "5.0"
+    assert (asked(userdir, epochs=epochs).setup().request != before) is (epochs > 0)
+    versions["pandas"] = "3.1"
+    assert asked(userdir, epochs=epochs).setup().request != before
+
+
 @pytest.mark.parametrize(
     ("path", "counts"),
     [
