@@ -20,10 +20,16 @@ from freqtrade.plugins.pairlist.pairlist_helpers import expand_pairlist
 from freqtrade.resolvers import StrategyResolver
 from freqtrade.strategy.hyper import detect_all_parameters
 
-from perpkit.walkforward.deciding import deciding_files, files_read, made_with
+from perpkit.walkforward.deciding import (
+    deciding_files,
+    files_read,
+    made_with,
+    not_copied,
+    sources,
+)
 from perpkit.walkforward.record import Request, Window
 from perpkit.walkforward.run_directory import plain
-from perpkit.walkforward.shipping import PLUGINS, digest, digests, files_below
+from perpkit.walkforward.shipping import PLUGINS, digest, digest_of_file, files_below
 from perpkit.walkforward.windows import Calendar, timerange_of
 from perpkit.walkforward.worker import Setup
 
@@ -116,7 +122,9 @@ class Asked:
         loss = self._loss_source(config) if self.epochs else {}
         say(f"Reading all files in {datadir}, to which the run is bound ...")
         files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
-        files |= digests(loss)
+        files |= {name: digest_of_file(path) for name, path in loss.items()}
+        read = dict(sources(strategy, userdir, strategy_path))
+        read |= {name: (path,) for name, path in loss.items()}
         request = Request(
             strategy=strategy.get_strategy_name(),
             timeframe=config["timeframe"],
@@ -145,6 +153,7 @@ class Asked:
             user_files=files_below(userdir, PLUGINS) | _read_below(userdir, strategy),
             datadir=datadir.resolve(),
             strategy_path=strategy_path,
+            live=not_copied(read, userdir, strategy_path),
         )
 
     def _config(self) -> dict[str, Any]:
@@ -202,12 +211,12 @@ class Asked:
         if unknown := [space for space in self.spaces if space not in known]:
             raise ValueError(f"spaces must be of {', '.join(sorted(known))}, got {unknown[0]}")
 
-    def _loss_source(self, config: Mapping[str, Any]) -> dict[str, bytes]:
+    def _loss_source(self, config: Mapping[str, Any]) -> dict[str, Path]:
         # It brings Optuna along, which fixed parameters do not need.
         from freqtrade.resolvers.hyperopt_resolver import HyperOptLossResolver
 
         found = HyperOptLossResolver.load_hyperoptloss({**config, "hyperopt_loss": self.loss})
-        return {f"loss {self.loss}": Path(found.__file__).read_bytes()}
+        return {f"loss {self.loss}": Path(found.__file__)}
 
 
 class _Reading(Configuration):

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,10 @@ class Setup:
 
     :param config: Freqtrade's, without secrets
     :param user_files: of its user directory: plugins of the user
-    :param strategy_path: of strategies that lie elsewhere; None if there is none
     :param datadir: with the candles
+    :param strategy_path: of strategies that lie elsewhere; None if there is none
+    :param live: files that are read again for each window where they are, by the names of their
+        digests
     """
 
     request: Request
@@ -37,12 +39,17 @@ class Setup:
     user_files: Files
     datadir: Path
     strategy_path: Path | None = None
+    live: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+
+    @property
+    def learns(self) -> bool:
+        """Whether models are trained, by FreqAI."""
+        return bool(self.config.get("freqai", {}).get("enabled"))
 
     @property
     def learned(self) -> timedelta:
-        """How long before a training or a test its first model begins to learn, with FreqAI."""
-        freqai = self.config.get("freqai", {})
-        return timedelta(days=freqai["train_period_days"] if freqai.get("enabled") else 0)
+        """How long before a training or a test its first model begins to learn."""
+        return timedelta(days=self.config["freqai"]["train_period_days"] if self.learns else 0)
 
 
 class Worker:

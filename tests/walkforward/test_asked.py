@@ -361,6 +361,18 @@ def test_another_version_of_what_trains_models_makes_it_another_run(userdir, mon
     assert (identity(asked(userdir).setup().request) != identity(before)) is enabled
 
 
+def test_what_is_read_again_for_each_window_where_it_is(confluence, tmp_path):
+    """A run watches it; of the rest, workers have copies."""
+    modules = {f"module strategies/{SIGNALS}.py", "module strategies/own_helpers_of_a_walk/hours.py"}
+    assert modules <= asked(confluence, strategy="Confluence").setup().live.keys()
+    asking = asked(confluence, protections=False)
+    assert "strategy InTheMarket.py" not in asking.setup().live
+    elsewhere = shutil.copytree(confluence / "strategies", tmp_path / "elsewhere")
+    (confluence / "strategies/InTheMarket.py").unlink()
+    watched = replace(asking, strategy_path=elsewhere).setup().live
+    assert watched["strategy InTheMarket.py"] == (elsewhere / "InTheMarket.py",)
+
+
 @pytest.mark.parametrize("epochs", [0, 3])
 def test_another_version_of_what_draws_epochs_makes_it_another_run(userdir, monkeypatch, epochs):
     pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
