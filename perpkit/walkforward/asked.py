@@ -48,8 +48,8 @@ _SECRET = (
 )  # fmt: skip
 # What is kept as it is: anything else may be secret, and its digest is kept.
 _SHOWN = frozenset({
-    "candle_type_def", "dataformat_ohlcv", "dry_run", "dry_run_wallet", "entry_pricing",
-    "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee", "futures_funding_rate",
+    "candle_type_def", "dataformat_ohlcv", "dry_run", "dry_run_wallet", "enable_dynamic_pairlist",
+    "entry_pricing", "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee", "futures_funding_rate",
     "liquidation_buffer", "margin_mode", "max_entry_position_adjustment", "max_open_trades",
     "minimal_roi", "order_time_in_force", "order_types", "pairlists", "pairs",
     "position_adjustment_enable", "position_stacking", "stake_amount", "stake_currency",
@@ -68,6 +68,8 @@ _OPTIONS_OF_SPACES = {
     ),
     "trades": ("max_open_trades",),
 }  # fmt: skip
+# Pairlists that choose the same pairs in a backtest as live.
+_UNCHANGING = frozenset({"StaticPairList", "PerpkitAttached"})
 _OF_THE_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist")
 _SPACES = frozenset(
     {"all", "default", "buy", "sell", "roi", "stoploss", "trailing", "protection", "trades"}
@@ -91,6 +93,7 @@ class Asked:
     userdir: Path | None = None
     datadir: Path | None = None
     protections: bool = True
+    dynamic_pairlist: bool = False
     epochs: int = 0
     spaces: tuple[str, ...] = ("default",)
     loss: str = "SharpeHyperOptLossDaily"
@@ -164,6 +167,7 @@ class Asked:
             "strategy_path": self.strategy_path and str(self.strategy_path),
             "user_data_dir": self.userdir and str(self.userdir),
             "datadir": self.datadir and str(self.datadir),
+            "enable_dynamic_pairlist": self.dynamic_pairlist or None,
             # Without one Freqtrade refuses FreqAI; each window has its own.
             "timerange": timerange_of(self.start, self.end),
         }
@@ -227,7 +231,8 @@ class _Reading(Configuration):
 
 
 def _pairs_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the pairs of the whitelist; a pattern is of those that have candles."""
+    """Returns the pairs that may be traded, of those that have candles: the ones that a whitelist
+    names or has a pattern for, or all in stake currency where the first pairlist needs none."""
     handler = get_datahandler(config["datadir"], config["dataformat_ohlcv"])
     stored = sorted(
         pair
@@ -237,13 +242,22 @@ def _pairs_of(config: Mapping[str, Any]) -> tuple[str, ...]:
         if (timeframe, kind) == (config["timeframe"], config["candle_type_def"])
     )
     exchange = config["exchange"]
-    found = expand_pairlist(exchange["pair_whitelist"], stored, keep_invalid=True)
     black = expand_pairlist(exchange.get("pair_blacklist", []), stored)
-    if not found:
-        raise ValueError(
-            f"exchange.pair_whitelist must name pairs with {config['timeframe']} candles in "
-            f"{config['datadir']}, got {', '.join(exchange['pair_whitelist'])}"
-        )
+    if _pairlists(config)[:1] in ([], ["StaticPairList"]):
+        found = expand_pairlist(exchange["pair_whitelist"], stored, keep_invalid=True)
+        if not found:
+            raise ValueError(
+                f"exchange.pair_whitelist must name pairs with {config['timeframe']} candles in "
+                f"{config['datadir']}, got {', '.join(exchange['pair_whitelist'])}"
+            )
+    else:
+        quoted = f"/{config['stake_currency']}"
+        found = [pair for pair in stored if pair.split(":")[0].endswith(quoted)]
+        if not found:
+            raise ValueError(
+                f"datadir must have {config['timeframe']} candles of pairs in "
+                f"{config['stake_currency']}, got {config['datadir']}"
+            )
     return tuple(pair for pair in dict.fromkeys(found) if pair not in black)
 
 
@@ -270,6 +284,25 @@ def decided_spaces(setup: Setup) -> dict[str, str]:
         for option in reversed(options)
         if option in setup.config and HyperoptTools.has_space(spaces, space)
     }
+
+
+def idle_pairlists(setup: Setup) -> str | None:
+    """Returns a line about pairlists that choose at each candle live, but not in each training and
+    test; None if there are none."""
+    methods = dict.fromkeys(_pairlists(setup.config))
+    choosing = ", ".join(method for method in methods if method not in _UNCHANGING)
+    begin = f"pairlists: {choosing} of the configuration would choose at each candle"
+    if not choosing:
+        return None
+    if not setup.config.get("enable_dynamic_pairlist"):
+        return f"{begin} live, but here once or not at all without --enable-dynamic-pairlist."
+    if setup.request.epochs:
+        return f"{begin}, but in training once or not at all, as in hyperopt."
+    return None
+
+
+def _pairlists(config: Mapping[str, Any]) -> list[str]:
+    return [each["method"] for each in config.get("pairlists", [])]
 
 
 def _read_below(userdir: Path, strategy: Any) -> dict[str, bytes]:

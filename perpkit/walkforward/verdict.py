@@ -18,6 +18,7 @@ from perpkit.research.overfitting.bootstrap import Interval, between, samples, s
 from perpkit.research.overfitting.cscv import overfitting
 from perpkit.research.overfitting.gate import LEAST_DAYS, Gate, gate
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
+from perpkit.walkforward.as_results import scaled_trades
 from perpkit.walkforward.plateaus import Stability, stability
 from perpkit.walkforward.record import Run, Sample, WindowResult
 from perpkit.walkforward.stitching import stitched_equity
@@ -123,7 +124,7 @@ def verdict(run: Run, *, ideas: float = 1, hold: pd.Series | None = None, seed: 
     values = daily.to_numpy(dtype=np.float64)
     passed = gate(values, ideas=ideas, seed=seed)
     of_ratio, of_mean = _intervals(values, seed)
-    trades = [trade for result in run.results for trade in result.out_of_sample.closed]
+    trades = scaled_trades(run.results)
     windows = tuple(_window(result) for result in run.results)
     rates = [one.overfitting for one in windows if one.overfitting is not None]
     stitched = figures(equity)

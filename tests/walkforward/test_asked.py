@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -15,11 +16,11 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.files.feather import sealed
-from perpkit.ops.walkforward import _admit
+from perpkit.ops.walkforward import _admit, _setup
 from perpkit.risk import budget_file
 from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward import deciding
-from perpkit.walkforward.asked import Asked, decided_spaces
+from perpkit.walkforward.asked import Asked, decided_spaces, idle_pairlists
 from perpkit.walkforward.holdout import HoldoutError, identity, place, seal
 from perpkit.walkforward.run_directory import plain
 from perpkit.walkforward.running import RunError, held
@@ -158,6 +159,48 @@ def test_patterns_of_a_whitelist_are_of_the_pairs_with_candles(userdir):
     assert asked(userdir).setup().request.pairs == (PAIRS[0], PAIRS[2])
     configure(userdir, exchange={**exchange, "pair_whitelist": [".*/BTC:BTC"]})
     with pytest.raises(ValueError, match=r"exchange\.pair_whitelist must name pairs .*/BTC:BTC"):
+        asked(userdir).setup()
+
+
+FILTER = {"method": "FundingRateFilter", "max_funding_rate_8h": 1e-9}
+
+
+def test_pairlists_choose_in_tests_where_that_is_asked_for(userdir, tmp_path, capsys):
+    """Many stored rates are above the largest one that this filter lets through."""
+    configure(userdir, pairlists=[{"method": "StaticPairList"}, FILTER])
+    traded_with = []
+    for dynamic in (False, True):
+        setup = _setup(asked(userdir, protections=False, dynamic_pairlist=dynamic))
+        with alone():
+            result = Worker(setup, tmp_path).result(setup.request.windows[0])
+        traded_with.append(len(result.out_of_sample.trades))
+    assert traded_with[0] > traded_with[1]
+    assert capsys.readouterr().err.count("pairlists: FundingRateFilter of the config") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "dynamic", "epochs", "said"),
+    [
+        ("FundingRateFilter", False, 0, "FundingRateFilter of the .* without --enable-dynamic-pai"),
+        ("FundingRateFilter", True, 3, "FundingRateFilter of the .* but in training once or not"),
+        ("FundingRateFilter", True, 0, None),
+        ("PerpkitAttached", False, 0, None),
+    ],
+)
+def test_pairlists_that_do_not_choose_are_named(userdir, method, dynamic, epochs, said):
+    configure(userdir, pairlists=[{"method": "StaticPairList"}, {"method": method}])
+    found = idle_pairlists(asked(userdir, dynamic_pairlist=dynamic, epochs=epochs).setup())
+    assert re.search(said, found) if said else found is None
+
+
+def test_a_pairlist_that_needs_no_whitelist_has_none(userdir):
+    """The pairs that it can choose from are those in stake currency that have candles."""
+    pairlists = [{"method": "OpenInterestPairList"}]
+    exchange = {"name": "binance", "pair_whitelist": [], "pair_blacklist": ["XRP/.*"]}
+    configure(userdir, exchange=exchange, pairlists=pairlists)
+    assert asked(userdir).setup().request.pairs == tuple(PAIRS[:2])
+    configure(userdir, exchange=exchange, pairlists=pairlists, stake_currency="USDC")
+    with pytest.raises(ValueError, match="must have 1h candles of pairs in USDC"):
         asked(userdir).setup()
 
 

@@ -167,6 +167,17 @@ def test_its_trades_make_the_account_that_it_stitches():
     assert (found.end - found.start) / 86_400 == 180
 
 
+def test_its_profit_factor_is_that_of_the_account():
+    """Which loses 110 in the second window, after it has made 100 in the first."""
+    results = []
+    for number, share in ((1, 0.1), (2, -0.1)):
+        begin = START + (number - 1) * TEST
+        daily = [share] + [0.0] * (TEST.days - 1)
+        results.append(result(number, daily, [trade(begin, 1000 * share)]))
+    found = verdict(Run(request(2), tuple(results)))
+    assert found.trades.profit_factor == pytest.approx(100 / 110)
+
+
 @pytest.fixture
 def made():
     def make(folder):
@@ -235,6 +246,24 @@ def test_the_log_is_that_of_the_configurations_user_directory(directory, tmp_pat
     config.write_text(json.dumps({"user_data_dir": str(tmp_path / "mine")}))
     found = json.loads(said("verdict", directory, "-c", config, "--json"))
     assert found["gate"]["ideas"] == 40
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_log_and_seals_are_those_beside_the_run(made, tmp_path, monkeypatch, configured):
+    """From any directory, unless another user directory is asked for."""
+    userdir, other = tmp_path / "user_data", tmp_path / "other"
+    directory = made(userdir / "walkforward/Made")
+    log = '[[idea]]\nname = "a"\nstrategies = ["Made"]\nvariants = 40\nfrom = 2021-01-01\n'
+    (userdir / NAME).write_text(f'{log}to = 2021-02-01\noutcome = "kept"\nwhy = "b"\n')
+    seal(place(userdir), START, START + timedelta(days=60), START + timedelta(days=5_000))
+    other.mkdir()
+    (other / "own.json").write_text(json.dumps({"user_data_dir": str(other)}))
+    monkeypatch.chdir(other)
+    asked = (directory, "--json", *(("-c", "own.json") if configured else ()))
+    judged, reported = (json.loads(said(command, *asked)) for command in ("verdict", "report"))
+    assert judged["gate"]["ideas"] == (1 if configured else 40)
+    assert reported["walkforward"]["gate"] == judged["gate"]
+    assert len(reported["holdout"]) == (0 if configured else 1)
 
 
 def test_report_and_verdict_judge_by_the_same(directory, datadir, tmp_path):
