@@ -188,18 +188,19 @@ def _calendar(train: str, test: str, purge: str, embargo: str, *, anchored: bool
 
 
 def _setup(asked: Asked) -> Setup:
-    from perpkit.walkforward.asked import decided_spaces, idle_pairlists
+    from perpkit.walkforward.pairs import idle_pairlists
+    from perpkit.walkforward.spaces import decided_spaces
     from perpkit.walkforward.worker import quiet
 
     with quiet():
         setup = asked.setup(partial(typer.echo, err=True))
-    for space, option in decided_spaces(setup).items():
+    for space, option in decided_spaces(setup.config, setup.request.spaces).items():
         print(
             f'spaces: {space} is searched for nothing, since "{option}" of the configuration '
             "stands above it.",
             file=sys.stderr,
         )
-    if idle := idle_pairlists(setup):
+    if idle := idle_pairlists(setup.config, setup.request.epochs):
         print(idle, file=sys.stderr)
     say_if_marked(setup.datadir)
     return setup

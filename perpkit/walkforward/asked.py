@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,7 @@ from freqtrade.configuration.configuration import Configuration
 from freqtrade.data.history.datahandlers import get_datahandler
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.optimize.hyperopt_tools import HyperoptTools
-from freqtrade.plugins.pairlist.pairlist_helpers import expand_pairlist
 from freqtrade.resolvers import StrategyResolver
-from freqtrade.strategy.hyper import detect_all_parameters
 
 from perpkit.walkforward.deciding import (
     deciding_files,
@@ -27,9 +24,11 @@ from perpkit.walkforward.deciding import (
     not_copied,
     sources,
 )
+from perpkit.walkforward.pairs import pairs_of
 from perpkit.walkforward.record import Request, Window
 from perpkit.walkforward.run_directory import plain
 from perpkit.walkforward.shipping import PLUGINS, digest, digest_of_file, files_below
+from perpkit.walkforward.spaces import check_spaces, searched_only
 from perpkit.walkforward.windows import Calendar, timerange_of
 from perpkit.walkforward.worker import Setup
 
@@ -49,31 +48,16 @@ _SECRET = (
 # What is kept as it is: anything else may be secret, and its digest is kept.
 _SHOWN = frozenset({
     "candle_type_def", "dataformat_ohlcv", "dry_run", "dry_run_wallet", "enable_dynamic_pairlist",
-    "entry_pricing", "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee", "futures_funding_rate",
-    "liquidation_buffer", "margin_mode", "max_entry_position_adjustment", "max_open_trades",
-    "minimal_roi", "order_time_in_force", "order_types", "pairlists", "pairs",
+    "entry_pricing", "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee",
+    "futures_funding_rate", "liquidation_buffer", "margin_mode",
+    "max_entry_position_adjustment", "max_open_trades", "minimal_roi", "order_time_in_force", "order_types", "pairlists", "pairs",
     "position_adjustment_enable", "position_stacking", "stake_amount", "stake_currency",
     "startup_candle_count", "stoploss", "strategy", "timeframe", "timeframe_detail",
     "tradable_balance_ratio", "trading_mode", "trailing_only_offset_is_reached", "trailing_stop",
     "trailing_stop_positive", "trailing_stop_positive_offset", "unfilledtimeout",
     "use_exit_signal",
 })  # fmt: skip
-# Options that stand above what hyperopt finds in a space.
-_OPTIONS_OF_SPACES = {
-    "roi": ("minimal_roi",),
-    "stoploss": ("stoploss",),
-    "trailing": (
-        "trailing_stop", "trailing_stop_positive", "trailing_stop_positive_offset",
-        "trailing_only_offset_is_reached",
-    ),
-    "trades": ("max_open_trades",),
-}  # fmt: skip
-# Pairlists that choose the same pairs in a backtest as live.
-_UNCHANGING = frozenset({"StaticPairList", "PerpkitAttached"})
 _OF_THE_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist")
-_SPACES = frozenset(
-    {"all", "default", "buy", "sell", "roi", "stoploss", "trailing", "protection", "trades"}
-)
 
 
 @dataclass(frozen=True)
@@ -114,14 +98,18 @@ class Asked:
         if strategy.timeframe is None:
             raise ValueError("timeframe must be in the configuration or the strategy, got none")
         config["timeframe"] = strategy.timeframe
-        pairs = _pairs_of(config)
+        pairs = pairs_of(config)
         windows = self.calendar.windows(self.start, self.end)
         datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
         path = config.get("strategy_path")  # of the option, or of a configuration file
         strategy_path = Path(path).resolve() if path else None
-        self._check_candles(config, pairs, windows)
+        before = strategy.startup_candle_count * timeframe_to_seconds(config["timeframe"])
+        first = self._first_candle(config, pairs, windows)
+        self._say_if_shorter(windows[0], first + timedelta(seconds=before), say)
         if self.epochs:
-            self._check_spaces(strategy)
+            check_spaces(strategy, self.spaces)
+            for line in searched_only(strategy, self.spaces, protections=self.protections):
+                say(line)
         loss = self._loss_source(config) if self.epochs else {}
         say(f"Reading all files in {datadir}, to which the run is bound ...")
         files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
@@ -178,10 +166,11 @@ class Asked:
         validate_config_consistency(config, preliminary=True)
         return config
 
-    def _check_candles(
+    def _first_candle(
         self, config: Mapping[str, Any], pairs: tuple[str, ...], windows: tuple[Window, ...]
-    ) -> None:
-        """
+    ) -> datetime:
+        """Returns when the first candle of the pairs opens.
+
         :raises ValueError: if the pairs together have no candles of the whole period
         """
         timeframe = config["timeframe"]
@@ -209,11 +198,20 @@ class Asked:
                 f"timerange must end where there are candles: the last one opens "
                 f"{last:%Y-%m-%d %H:%M}, got {self.end:%Y-%m-%d}"
             )
+        return first
 
-    def _check_spaces(self, strategy: Any) -> None:
-        known = _SPACES | set(detect_all_parameters(strategy))
-        if unknown := [space for space in self.spaces if space not in known]:
-            raise ValueError(f"spaces must be of {', '.join(sorted(known))}, got {unknown[0]}")
+    def _say_if_shorter(
+        self, window: Window, possible: datetime, say: Callable[[str], None]
+    ) -> None:
+        """
+        :param possible: after the start-up candles of the strategy
+        """
+        name, begin = ("training", window.train_start) if self.epochs else ("test", self.start)
+        if possible > begin:
+            say(
+                f"timerange: the {name} of window 1 begins at {possible:%Y-%m-%d %H:%M}, not at "
+                f"{begin:%Y-%m-%d %H:%M}: the first candles are the strategy's start-up candles."
+            )
 
     def _loss_source(self, config: Mapping[str, Any]) -> dict[str, Path]:
         # It brings Optuna along, which fixed parameters do not need.
@@ -230,37 +228,6 @@ class _Reading(Configuration):
         config |= {"verbosity": 0, "print_colorized": False}
 
 
-def _pairs_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the pairs that may be traded, of those that have candles: the ones that a whitelist
-    names or has a pattern for, or all in stake currency where the first pairlist needs none."""
-    handler = get_datahandler(config["datadir"], config["dataformat_ohlcv"])
-    stored = sorted(
-        pair
-        for pair, timeframe, kind in handler.ohlcv_get_available_data(
-            config["datadir"], config["trading_mode"]
-        )
-        if (timeframe, kind) == (config["timeframe"], config["candle_type_def"])
-    )
-    exchange = config["exchange"]
-    black = expand_pairlist(exchange.get("pair_blacklist", []), stored)
-    if _pairlists(config)[:1] in ([], ["StaticPairList"]):
-        found = expand_pairlist(exchange["pair_whitelist"], stored, keep_invalid=True)
-        if not found:
-            raise ValueError(
-                f"exchange.pair_whitelist must name pairs with {config['timeframe']} candles in "
-                f"{config['datadir']}, got {', '.join(exchange['pair_whitelist'])}"
-            )
-    else:
-        quoted = f"/{config['stake_currency']}"
-        found = [pair for pair in stored if pair.split(":")[0].endswith(quoted)]
-        if not found:
-            raise ValueError(
-                f"datadir must have {config['timeframe']} candles of pairs in "
-                f"{config['stake_currency']}, got {config['datadir']}"
-            )
-    return tuple(pair for pair in dict.fromkeys(found) if pair not in black)
-
-
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what of a configuration can decide the result, as it is read back from a file."""
     kept = {
@@ -270,39 +237,6 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     kept["exchange"] = {name: plain(config["exchange"].get(name)) for name in _OF_THE_EXCHANGE}
     return kept
-
-
-def decided_spaces(setup: Setup) -> dict[str, str]:
-    """Returns the spaces that are searched for nothing, each with the option that decides there.
-
-    As in Freqtrade, an option of the configuration stands above what hyperopt has found.
-    """
-    spaces = {"spaces": list(setup.request.spaces)}
-    return {
-        space: option
-        for space, options in _OPTIONS_OF_SPACES.items()
-        for option in reversed(options)
-        if option in setup.config and HyperoptTools.has_space(spaces, space)
-    }
-
-
-def idle_pairlists(setup: Setup) -> str | None:
-    """Returns a line about pairlists that choose at each candle live, but not in each training and
-    test; None if there are none."""
-    methods = dict.fromkeys(_pairlists(setup.config))
-    choosing = ", ".join(method for method in methods if method not in _UNCHANGING)
-    begin = f"pairlists: {choosing} of the configuration would choose at each candle"
-    if not choosing:
-        return None
-    if not setup.config.get("enable_dynamic_pairlist"):
-        return f"{begin} live, but here once or not at all without --enable-dynamic-pairlist."
-    if setup.request.epochs:
-        return f"{begin}, but in training once or not at all, as in hyperopt."
-    return None
-
-
-def _pairlists(config: Mapping[str, Any]) -> list[str]:
-    return [each["method"] for each in config.get("pairlists", [])]
 
 
 def _read_below(userdir: Path, strategy: Any) -> dict[str, bytes]:

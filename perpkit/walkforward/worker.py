@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -80,6 +81,8 @@ class Worker:
 
     def result(self, window: Window) -> WindowResult:
         asked = self._request
+        # What FreqAI learned and predicted in the window before: it would be used here, too.
+        shutil.rmtree(Path(self._own.name) / "models", ignore_errors=True)
         parameters, protections = asked.parameters, asked.protections
         if not asked.epochs:
             tested = self._runs.backtest(out_of_sample_range(window), parameters, protections)

@@ -20,10 +20,12 @@ from perpkit.ops.walkforward import _admit, _setup
 from perpkit.risk import budget_file
 from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward import deciding
-from perpkit.walkforward.asked import Asked, decided_spaces, idle_pairlists
+from perpkit.walkforward.asked import Asked
 from perpkit.walkforward.holdout import HoldoutError, identity, place, seal
+from perpkit.walkforward.pairs import idle_pairlists
 from perpkit.walkforward.run_directory import plain
 from perpkit.walkforward.running import RunError, held
+from perpkit.walkforward.spaces import decided_spaces
 from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
 from perpkit.walkforward.worker import Worker
 from tests.bench.backtests import PAIRS, STRATEGIES, alone, backtest, write_candles
@@ -162,6 +164,19 @@ def test_patterns_of_a_whitelist_are_of_the_pairs_with_candles(userdir):
         asked(userdir).setup()
 
 
+def test_each_window_trains_models_of_its_own(userdir, tmp_path):
+    """What was predicted in one window is not used in the next."""
+    setup = asked(userdir, protections=False).setup()
+    with alone():
+        worker = Worker(setup, tmp_path)
+        [models] = tmp_path.glob("perpkit-walkforward-*")
+        predictions = models / "models/of_mine/cb_btc_1_prediction.feather"
+        predictions.parent.mkdir(parents=True)
+        predictions.touch()
+        worker.result(setup.request.windows[1])
+    assert not predictions.exists()
+
+
 FILTER = {"method": "FundingRateFilter", "max_funding_rate_8h": 1e-9}
 
 
@@ -189,7 +204,7 @@ def test_pairlists_choose_in_tests_where_that_is_asked_for(userdir, tmp_path, ca
 )
 def test_pairlists_that_do_not_choose_are_named(userdir, method, dynamic, epochs, said):
     configure(userdir, pairlists=[{"method": "StaticPairList"}, {"method": method}])
-    found = idle_pairlists(asked(userdir, dynamic_pairlist=dynamic, epochs=epochs).setup())
+    found = idle_pairlists(asked(userdir, dynamic_pairlist=dynamic)._config(), epochs)
     assert re.search(said, found) if said else found is None
 
 
@@ -339,6 +354,22 @@ def test_what_a_link_leads_to_counts(userdir, tmp_path, linked):
     assert {name for name, of in read_by(userdir).items() if of != before[name]} == {candles}
 
 
+@pytest.mark.parametrize(
+    ("epochs", "start", "said"),
+    [
+        (0, 9, "the test of window 1 begins at 2023-01-11 00:00, not at 2023-01-09"),
+        (0, 11, None),
+        (3, 22, "the training of window 1 begins at 2023-01-11 00:00, not at 2023-01-10"),
+        (3, 23, None),
+    ],
+)
+def test_a_first_window_without_candles_before_it_is_shorter(userdir, epochs, start, said):
+    """The strategy has 240 start-up candles, and the stored ones begin with the year."""
+    lines = []
+    asked(userdir, epochs=epochs, start=datetime(2023, 1, start, tzinfo=UTC)).setup(lines.append)
+    assert [said in line for line in lines[:-1]] == ([] if said is None else [True])
+
+
 def test_it_is_said_before_all_data_is_read(userdir, monkeypatch):
     done, digested = [], deciding.digest_of_file
     monkeypatch.setattr(
@@ -406,7 +437,8 @@ def test_another_version_of_what_trains_models_makes_it_another_run(userdir, mon
 
 def test_what_is_read_again_for_each_window_where_it_is(confluence, tmp_path):
     """A run watches it; of the rest, workers have copies."""
-    modules = {f"module strategies/{SIGNALS}.py", "module strategies/own_helpers_of_a_walk/hours.py"}
+    names = f"{SIGNALS}.py", "own_helpers_of_a_walk/hours.py"
+    modules = {f"module strategies/{name}" for name in names}
     assert modules <= asked(confluence, strategy="Confluence").setup().live.keys()
     asking = asked(confluence, protections=False)
     assert "strategy InTheMarket.py" not in asking.setup().live
@@ -450,13 +482,31 @@ def test_a_run_is_of_one_state_of_perpkit(tmp_path, monkeypatch, path, counts):
     assert (deciding.made_with() != before) is counts
 
 
+@pytest.mark.parametrize(
+    ("spaces", "changed", "said"),
+    [
+        ("default", {"use_exit_signal": False}, 'sell .* which "use_exit_signal" switches off'),
+        ("buy", {"use_exit_signal": False}, None),
+        ("sell", {}, None),
+        ("protection", {"protections": False}, "protection .* which --no-protections leaves off"),
+        ("protection", {}, None),
+    ],
+)
+def test_what_is_on_in_training_only_is_named(userdir, spaces, changed, said):
+    configure(userdir, **{name: value for name, value in changed.items() if name[0] == "u"})
+    lines = []
+    protections = changed.get("protections", True)
+    asked(userdir, epochs=3, spaces=(spaces,), protections=protections).setup(lines.append)
+    found = [re.search(said or "spaces: ", line) is not None for line in lines[:-1]]
+    assert found == ([] if said is None else [True])
+
+
 def test_spaces_that_the_configuration_decides_are_named(userdir):
     configure(userdir, stoploss=-0.1, trailing_stop=True)
-    asking = asked(userdir, epochs=3)
-    assert decided_spaces(asking.setup()) == {"stoploss": "stoploss"}
-    every = replace(asking, spaces=("all",)).setup()
-    assert decided_spaces(every) == {
+    config = asked(userdir, epochs=3).setup().config
+    assert decided_spaces(config, ("default",)) == {"stoploss": "stoploss"}
+    assert decided_spaces(config, ("all",)) == {
         "stoploss": "stoploss", "trailing": "trailing_stop", "trades": "max_open_trades"
     }  # fmt: skip
-    assert decided_spaces(replace(asking, spaces=("buy", "sell")).setup()) == {}
-    assert decided_spaces(replace(asking, epochs=0).setup()) == {}
+    assert decided_spaces(config, ("buy", "sell")) == {}
+    assert decided_spaces(config, asked(userdir).setup().request.spaces) == {}
