@@ -102,7 +102,8 @@ def _is_finished(directory: Path, epochs: int, settings: dict[str, Any]) -> bool
     )
     if not done or difference(asked, wanted):
         return False
-    state = "this state" if asked.made_with == made_with() else "another state"
+    here = asked.made_with == made_with(searching=epochs > 0)
+    state = "this state" if here else "another state"
     print(f"{directory} is finished, by {state} of Perpkit and Freqtrade.", file=sys.stderr)
     return True
 

@@ -18,6 +18,9 @@ from perpkit.ops.stored import BadInputError
 from perpkit.record.places import Places, places
 from perpkit.record.urls import shown_url
 
+# Folder of the runs of walk-forwards in a user directory.
+RUNS = "walkforward"
+
 Config = Annotated[
     list[Path] | None,
     typer.Option(

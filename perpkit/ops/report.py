@@ -11,7 +11,7 @@ import typer
 from perpkit.checks import is_number
 from perpkit.durations import DAY_S
 from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
-from perpkit.ops.bot_files import Config, errors, user_directory
+from perpkit.ops.bot_files import Config, errors
 from perpkit.ops.plateau import search_in
 from perpkit.ops.results_input import (
     Balance,
@@ -119,7 +119,9 @@ def _view(
     walked: Verdict | None = None
     seals: tuple[Seal, ...] = ()
     if tests is not None:
-        userdir = user_directory(given.config, None)
+        from perpkit.ops.verdict import userdir_of_run
+
+        userdir = userdir_of_run(results, given.config, None)
         walked, seals = _judged(tests, userdir, market), _seals(userdir)
     from perpkit.report.view import View, runs_of
     from perpkit.research.liquidation import with_liquidations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perpkit.ops.bot_files import Config, Userdir, errors, user_directory
+from perpkit.ops.bot_files import RUNS, Config, Userdir, errors, user_directory
 from perpkit.ops.results_input import Datadir, DataFormat, Input
 from perpkit.ops.results_input import as_json as json_of
 from perpkit.ops.stored import BadInputError
@@ -63,7 +63,7 @@ def verdict(
     with errors(ValueError, OSError):
         check_can_judge()
         if source.is_dir():
-            known = usual_log(log, user_directory(config, userdir))
+            known = usual_log(log, userdir_of_run(source, config, userdir))
             given = Input(datadir, config, data_format, None, userdir)
             _of_run(source, ideas, known, given, seed, as_json=as_json)
         elif source.suffix == _HYPEROPT:
@@ -80,6 +80,15 @@ def check_can_judge() -> None:
         arch_bootstrap()
     except ModuleNotFoundError as error:
         raise BadInputError(f"a verdict: {error}") from error
+
+
+def userdir_of_run(run: Path, config: list[Path] | None, userdir: Path | None) -> Path:
+    """Returns the user directory whose log and seals count for a run: the one that is given or a
+    given configuration's, else the one that the run lies in, else Freqtrade's default."""
+    beside = run.absolute().parent
+    if config or userdir or beside.name != RUNS:
+        return user_directory(config, userdir)
+    return beside.parent
 
 
 def usual_log(given: Path | None, folder: Path) -> Path | None:

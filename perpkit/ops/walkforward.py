@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from perpkit.ops.bot_config import files_of
-from perpkit.ops.bot_files import Config, Userdir, errors
+from perpkit.ops.bot_files import RUNS, Config, Userdir, errors
 from perpkit.ops.stored import BadInputError, config_words, parse_timerange, say_if_marked
 from perpkit.ops.verdict import check_can_judge, tried, usual_log
 
@@ -70,6 +70,14 @@ def walkforward(
     protections: Annotated[
         bool, typer.Option(help="Breakers and protections in training and test.")
     ] = True,
+    enable_dynamic_pairlist: Annotated[
+        bool,
+        typer.Option(
+            "--enable-dynamic-pairlist",
+            help="Pairlists choose at each candle of a test, as Freqtrade's option; hyperopt has "
+            "none.",
+        ),
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Workers. Default: one a processor.")
     ] = None,
@@ -124,6 +132,7 @@ def walkforward(
             userdir=userdir,
             datadir=datadir,
             protections=protections,
+            dynamic_pairlist=enable_dynamic_pairlist,
             epochs=epochs,
             spaces=tuple(spaces.replace(",", " ").split()),
             loss=hyperopt_loss,
@@ -144,9 +153,7 @@ def walkforward(
             check_place(propose, setup.request.strategy)
             check_can_judge()
         _admit(setup, look=look)
-        directory = out or Path(setup.config["user_data_dir"]) / "walkforward" / (
-            setup.request.strategy
-        )
+        directory = out or Path(setup.config["user_data_dir"]) / RUNS / setup.request.strategy
         run = _run(setup, directory, chosen, address, jobs)
         if propose is not None:
             _propose(run, propose, Path(setup.config["user_data_dir"]))
@@ -184,17 +191,20 @@ def _calendar(train: str, test: str, purge: str, embargo: str, *, anchored: bool
 
 
 def _setup(asked: Asked) -> Setup:
-    from perpkit.walkforward.asked import decided_spaces
+    from perpkit.walkforward.pairs import idle_pairlists
+    from perpkit.walkforward.spaces import decided_spaces
     from perpkit.walkforward.worker import quiet
 
     with quiet():
         setup = asked.setup(partial(typer.echo, err=True))
-    for space, option in decided_spaces(setup).items():
+    for space, option in decided_spaces(setup.config, setup.request.spaces).items():
         print(
             f'spaces: {space} is searched for nothing, since "{option}" of the configuration '
             "stands above it.",
             file=sys.stderr,
         )
+    if idle := idle_pairlists(setup.config, setup.request.epochs):
+        print(idle, file=sys.stderr)
     say_if_marked(setup.datadir)
     return setup
 
@@ -207,7 +217,7 @@ def _admit(setup: Setup, *, look: bool) -> None:
     if look:
         holdout.look(place, setup.request, datetime.now(UTC))
     else:
-        holdout.check(place, setup.request)
+        holdout.check(place, setup.request, setup.learned)
 
 
 def _run(setup: Setup, directory: Path, engine: str, address: str | None, jobs: int | None) -> Run:

@@ -31,13 +31,17 @@ def as_results(run: Run, source: Path) -> Results:
         end=results[-1].window.test_end.timestamp(),
         starting_balance=results[0].out_of_sample.starting_balance,
         pairs=asked.pairs,
-        trades=_trades(results),
+        trades=scaled_trades(results),
         stats={"strategy_name": asked.strategy},
         config={"exchange": asked.settings.get("exchange") or {}},
     )
 
 
-def _trades(results: Sequence[WindowResult]) -> tuple[Trade, ...]:
+def scaled_trades(results: Sequence[WindowResult]) -> tuple[Trade, ...]:
+    """Returns the trades of all tests with the stakes of one account that went through them.
+
+    :param results: in their order, at least one
+    """
     balance, trades = results[0].out_of_sample.starting_balance, []
     for result in results:
         equity = result.out_of_sample.equity

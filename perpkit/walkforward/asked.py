@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,20 @@ from freqtrade.configuration.configuration import Configuration
 from freqtrade.data.history.datahandlers import get_datahandler
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.optimize.hyperopt_tools import HyperoptTools
-from freqtrade.plugins.pairlist.pairlist_helpers import expand_pairlist
 from freqtrade.resolvers import StrategyResolver
-from freqtrade.strategy.hyper import detect_all_parameters
 
-from perpkit.walkforward.deciding import deciding_files, files_read, made_with
+from perpkit.walkforward.deciding import (
+    deciding_files,
+    files_read,
+    made_with,
+    not_copied,
+    sources,
+)
+from perpkit.walkforward.pairs import pairs_of
 from perpkit.walkforward.record import Request, Window
 from perpkit.walkforward.run_directory import plain
-from perpkit.walkforward.shipping import PLUGINS, digest, digests, files_below
+from perpkit.walkforward.shipping import PLUGINS, digest, digest_of_file, files_below
+from perpkit.walkforward.spaces import check_spaces, searched_only
 from perpkit.walkforward.windows import Calendar, days_tested, timerange_of
 from perpkit.walkforward.worker import Setup
 
@@ -42,30 +47,18 @@ _SECRET = (
 )  # fmt: skip
 # What is kept as it is: anything else may be secret, and its digest is kept.
 _SHOWN = frozenset({
-    "candle_type_def", "dataformat_ohlcv", "dry_run", "dry_run_wallet", "entry_pricing",
-    "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee", "futures_funding_rate",
-    "liquidation_buffer", "margin_mode", "max_entry_position_adjustment", "max_open_trades",
-    "minimal_roi", "order_time_in_force", "order_types", "pairlists", "pairs",
+    "candle_type_def", "dataformat_ohlcv", "dry_run", "dry_run_wallet", "enable_dynamic_pairlist",
+    "entry_pricing", "exit_pricing", "exit_profit_offset", "exit_profit_only", "fee",
+    "futures_funding_rate", "liquidation_buffer", "margin_mode",
+    "max_entry_position_adjustment", "max_open_trades", "minimal_roi", "order_time_in_force",
+    "order_types", "pairlists", "pairs",
     "position_adjustment_enable", "position_stacking", "stake_amount", "stake_currency",
     "startup_candle_count", "stoploss", "strategy", "timeframe", "timeframe_detail",
     "tradable_balance_ratio", "trading_mode", "trailing_only_offset_is_reached", "trailing_stop",
     "trailing_stop_positive", "trailing_stop_positive_offset", "unfilledtimeout",
     "use_exit_signal",
 })  # fmt: skip
-# Options that stand above what hyperopt finds in a space.
-_OPTIONS_OF_SPACES = {
-    "roi": ("minimal_roi",),
-    "stoploss": ("stoploss",),
-    "trailing": (
-        "trailing_stop", "trailing_stop_positive", "trailing_stop_positive_offset",
-        "trailing_only_offset_is_reached",
-    ),
-    "trades": ("max_open_trades",),
-}  # fmt: skip
 _OF_THE_EXCHANGE = ("name", "pair_whitelist", "pair_blacklist")
-_SPACES = frozenset(
-    {"all", "default", "buy", "sell", "roi", "stoploss", "trailing", "protection", "trades"}
-)
 
 
 @dataclass(frozen=True)
@@ -86,6 +79,7 @@ class Asked:
     userdir: Path | None = None
     datadir: Path | None = None
     protections: bool = True
+    dynamic_pairlist: bool = False
     epochs: int = 0
     spaces: tuple[str, ...] = ("default",)
     loss: str = "SharpeHyperOptLossDaily"
@@ -107,19 +101,25 @@ class Asked:
         if strategy.timeframe is None:
             raise ValueError("timeframe must be in the configuration or the strategy, got none")
         config["timeframe"] = strategy.timeframe
-        pairs = _pairs_of(config)
+        pairs = pairs_of(config)
         windows = self.calendar.windows(self.start, self.end)
         self._check_budgets(strategy, days_tested(windows)[0])
         datadir, userdir = Path(config["datadir"]), Path(config["user_data_dir"])
         path = config.get("strategy_path")  # of the option, or of a configuration file
         strategy_path = Path(path).resolve() if path else None
-        self._check_candles(config, pairs, windows)
+        before = strategy.startup_candle_count * timeframe_to_seconds(config["timeframe"])
+        first = self._first_candle(config, pairs, windows)
+        self._say_if_shorter(windows[0], first + timedelta(seconds=before), say)
         if self.epochs:
-            self._check_spaces(strategy)
+            check_spaces(strategy, self.spaces)
+            for line in searched_only(strategy, self.spaces, protections=self.protections):
+                say(line)
         loss = self._loss_source(config) if self.epochs else {}
         say(f"Reading all files in {datadir}, to which the run is bound ...")
         files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
-        files |= digests(loss)
+        files |= {name: digest_of_file(path) for name, path in loss.items()}
+        read = dict(sources(strategy, userdir, strategy_path))
+        read |= {name: (path,) for name, path in loss.items()}
         request = Request(
             strategy=strategy.get_strategy_name(),
             timeframe=config["timeframe"],
@@ -135,7 +135,10 @@ class Asked:
             loss=self.loss if self.epochs else "",
             min_trades=self.min_trades if self.epochs else 0,
             seed=self.seed if self.epochs else 0,
-            made_with=made_with(learning=bool(config.get("freqai", {}).get("enabled"))),
+            made_with=made_with(
+                learning=bool(config.get("freqai", {}).get("enabled")),
+                searching=self.epochs > 0,
+            ),
         )
         for name in _SECRET:
             config.pop(name, None)
@@ -145,6 +148,7 @@ class Asked:
             user_files=files_below(userdir, PLUGINS) | _read_below(userdir, strategy),
             datadir=datadir.resolve(),
             strategy_path=strategy_path,
+            live=not_copied(read, userdir, strategy_path),
         )
 
     def _config(self) -> dict[str, Any]:
@@ -155,6 +159,7 @@ class Asked:
             "strategy_path": self.strategy_path and str(self.strategy_path),
             "user_data_dir": self.userdir and str(self.userdir),
             "datadir": self.datadir and str(self.datadir),
+            "enable_dynamic_pairlist": self.dynamic_pairlist or None,
             # Without one Freqtrade refuses FreqAI; each window has its own.
             "timerange": timerange_of(self.start, self.end),
         }
@@ -165,10 +170,11 @@ class Asked:
         validate_config_consistency(config, preliminary=True)
         return config
 
-    def _check_candles(
+    def _first_candle(
         self, config: Mapping[str, Any], pairs: tuple[str, ...], windows: tuple[Window, ...]
-    ) -> None:
-        """
+    ) -> datetime:
+        """Returns when the first candle of the pairs opens.
+
         :raises ValueError: if the pairs together have no candles of the whole period
         """
         timeframe = config["timeframe"]
@@ -196,6 +202,7 @@ class Asked:
                 f"timerange must end where there are candles: the last one opens "
                 f"{last:%Y-%m-%d %H:%M}, got {self.end:%Y-%m-%d}"
             )
+        return first
 
     def _check_budgets(self, strategy: Any, first: date) -> None:
         """
@@ -221,17 +228,25 @@ class Asked:
                     f"measured by the days before, got {first}"
                 )
 
-    def _check_spaces(self, strategy: Any) -> None:
-        known = _SPACES | set(detect_all_parameters(strategy))
-        if unknown := [space for space in self.spaces if space not in known]:
-            raise ValueError(f"spaces must be of {', '.join(sorted(known))}, got {unknown[0]}")
+    def _say_if_shorter(
+        self, window: Window, possible: datetime, say: Callable[[str], None]
+    ) -> None:
+        """
+        :param possible: after the start-up candles of the strategy
+        """
+        name, begin = ("training", window.train_start) if self.epochs else ("test", self.start)
+        if possible > begin:
+            say(
+                f"timerange: the {name} of window 1 begins at {possible:%Y-%m-%d %H:%M}, not at "
+                f"{begin:%Y-%m-%d %H:%M}: the first candles are the strategy's start-up candles."
+            )
 
-    def _loss_source(self, config: Mapping[str, Any]) -> dict[str, bytes]:
+    def _loss_source(self, config: Mapping[str, Any]) -> dict[str, Path]:
         # It brings Optuna along, which fixed parameters do not need.
         from freqtrade.resolvers.hyperopt_resolver import HyperOptLossResolver
 
         found = HyperOptLossResolver.load_hyperoptloss({**config, "hyperopt_loss": self.loss})
-        return {f"loss {self.loss}": Path(found.__file__).read_bytes()}
+        return {f"loss {self.loss}": Path(found.__file__)}
 
 
 class _Reading(Configuration):
@@ -239,27 +254,6 @@ class _Reading(Configuration):
 
     def _process_logging_options(self, config: Any) -> None:
         config |= {"verbosity": 0, "print_colorized": False}
-
-
-def _pairs_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the pairs of the whitelist; a pattern is of those that have candles."""
-    handler = get_datahandler(config["datadir"], config["dataformat_ohlcv"])
-    stored = sorted(
-        pair
-        for pair, timeframe, kind in handler.ohlcv_get_available_data(
-            config["datadir"], config["trading_mode"]
-        )
-        if (timeframe, kind) == (config["timeframe"], config["candle_type_def"])
-    )
-    exchange = config["exchange"]
-    found = expand_pairlist(exchange["pair_whitelist"], stored, keep_invalid=True)
-    black = expand_pairlist(exchange.get("pair_blacklist", []), stored)
-    if not found:
-        raise ValueError(
-            f"exchange.pair_whitelist must name pairs with {config['timeframe']} candles in "
-            f"{config['datadir']}, got {', '.join(exchange['pair_whitelist'])}"
-        )
-    return tuple(pair for pair in dict.fromkeys(found) if pair not in black)
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,20 +265,6 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     kept["exchange"] = {name: plain(config["exchange"].get(name)) for name in _OF_THE_EXCHANGE}
     return kept
-
-
-def decided_spaces(setup: Setup) -> dict[str, str]:
-    """Returns the spaces that are searched for nothing, each with the option that decides there.
-
-    As in Freqtrade, an option of the configuration stands above what hyperopt has found.
-    """
-    spaces = {"spaces": list(setup.request.spaces)}
-    return {
-        space: option
-        for space, options in _OPTIONS_OF_SPACES.items()
-        for option in reversed(options)
-        if option in setup.config and HyperoptTools.has_space(spaces, space)
-    }
 
 
 def _read_below(userdir: Path, strategy: Any) -> dict[str, bytes]:

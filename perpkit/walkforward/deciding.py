@@ -6,7 +6,7 @@ What is missed here is mixed unseen: a run that goes on after a change has windo
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +18,9 @@ import perpkit
 from perpkit.files.class_files import class_files
 from perpkit.files.errors import FileError
 from perpkit.files.feather import frame_of
-from perpkit.learning.trainers import trainers
+from perpkit.learning.trainers import trainers, versions_of
 from perpkit.market.times import dated
+from perpkit.walkforward.record import Request
 from perpkit.walkforward.shipping import (
     digest,
     digest_of_all,
@@ -30,11 +31,18 @@ from perpkit.walkforward.shipping import (
 )
 
 _PLUGINS = ("protections", "pairlists", "freqaimodels")
+# By which indicators are computed.
+_COMPUTING = ("numpy", "pandas", "ta-lib")
+# By which hyperopt draws its epochs: another version draws others from the same seed.
+_SEARCHING = ("optuna",)
 # Freqtrade writes it as it connects to some exchanges, with the time in it.
 _TIERS = "leverage_tiers_*.json"
 _PACKAGE = Path(perpkit.__file__).resolve().parent
 # Of the package: what no backtest loads, and the plugins, which are elsewhere in a checkout.
 _NO_PART = frozenset({"golive", "ops", "plugins", "report", "venue"})
+
+# Files by the names of their digests; two folders may have one of the same name.
+Sources = Mapping[str, tuple[Path, ...]]
 
 
 def deciding_files(
@@ -49,6 +57,20 @@ def deciding_files(
     :param strategy: loaded by Freqtrade, with all that it imports
     :param end: of the last test
     """
+    found = {
+        name: _digest_of(paths) for name, paths in sources(strategy, userdir, strategy_path).items()
+    }
+    for path in every_file(datadir):
+        if path.name.startswith(".") or path.match(_TIERS):
+            continue
+        if of_it := _digest_until(path, end):
+            found[path.relative_to(datadir).as_posix()] = of_it
+    return found | digests(files_below(userdir, _PLUGINS))
+
+
+def sources(strategy: Any, userdir: Path, strategy_path: Path | None) -> Sources:
+    """Returns the files of a strategy, of what it imports and of what it reads, by the names of
+    their digests."""
     source = Path(strategy.__file__).resolve()
     folders = [source.parent, userdir.resolve()]
     if strategy_path is not None:
@@ -57,15 +79,51 @@ def deciding_files(
     named = [(f"strategy {source.name}", source)]
     named += [(f"module {_name(path, folders)}", path) for path in sorted(others - {source})]
     named += [(f"read {path.name}", path) for path in files_read(strategy)]
-    found: dict[str, str] = {}
-    for name, path in named:  # two folders may have the same name
-        found[name] = found.get(name, "") + digest_of_file(path)
-    for path in every_file(datadir):
-        if path.name.startswith(".") or path.match(_TIERS):
-            continue
-        if of_it := _digest_until(path, end):
-            found[path.relative_to(datadir).as_posix()] = of_it
-    return found | digests(files_below(userdir, _PLUGINS))
+    found: dict[str, tuple[Path, ...]] = {}
+    for name, path in named:
+        found[name] = (*found.get(name, ()), path)
+    return found
+
+
+def not_copied(files: Sources, userdir: Path, strategy_path: Path | None) -> Sources:
+    """Returns those that a worker reads where they are, and not in its own user directory.
+
+    A module counts: one that was imported before may have left its folder in the path of imports.
+    """
+
+    def is_copied(name: str, path: Path) -> bool:
+        if name.startswith("strategy "):
+            beside = strategy_path is not None and path.is_relative_to(strategy_path)
+            return path.is_relative_to(userdir.resolve() / "strategies") and not beside
+        return name.startswith("read ") and path.is_relative_to(userdir)
+
+    return {
+        name: paths
+        for name, paths in files.items()
+        if not all(is_copied(name, path) for path in paths)
+    }
+
+
+def changed_since(request: Request, files: Sources, *, learning: bool) -> str | None:
+    """Returns the name of a file or version that is another one than a run was asked for; None if
+    all are the same.
+
+    :param files: to look at, by the names of their digests in the request
+    :param learning: whether models are trained
+    """
+    for name, paths in files.items():
+        try:
+            if _digest_of(paths) != request.files[name]:
+                return name
+        except OSError:  # removed
+            return name
+    now = made_with(learning=learning, searching=request.epochs > 0)
+    differing = now.items() ^ request.made_with.items()
+    return min((name for name, _ in differing), default=None)
+
+
+def _digest_of(paths: Iterable[Path]) -> str:
+    return "".join(map(digest_of_file, paths))
 
 
 def _digest_until(path: Path, end: datetime) -> str | None:
@@ -94,17 +152,22 @@ def files_read(strategy: Any) -> tuple[Path, ...]:
     return tuple(getattr(strategy, "perpkit_reads", ()))
 
 
-def made_with(*, learning: bool = False) -> dict[str, str]:
-    """Returns the versions of Freqtrade and Perpkit, and a digest of what Perpkit decides by.
+def made_with(*, learning: bool = False, searching: bool = False) -> dict[str, str]:
+    """Returns the versions of Freqtrade, of Perpkit and of what computes indicators, and a digest
+    of what Perpkit decides by.
 
     A checkout has one version for many states.
 
+    :param searching: whether parameters are searched for: the version of what draws them counts,
+        too
     :param learning: whether models are trained: the versions of what trains them count, too
     """
     return {
         "freqtrade": version("freqtrade"),
         "perpkit": perpkit.__version__,
         "perpkit files": digest_of_all(dict(_own_files())),
+        **versions_of(_COMPUTING),
+        **(versions_of(_SEARCHING) if searching else {}),
         **(trainers() if learning else {}),
     }
 

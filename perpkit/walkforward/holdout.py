@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +149,17 @@ def release(path: Path, now: datetime) -> tuple[Seal, ...]:
     return tuple(ended)
 
 
-def check(path: Path, request: Request) -> None:
+def check(path: Path, request: Request, learned: timedelta = timedelta(0)) -> None:
     """Checks that a walk-forward uses no sealed day.
 
+    :param learned: days before each training or test by which models are trained
     :raises HoldoutError: naming the window and the sealed period
     """
     for each in read_seals(path):
         if each.released is not None:
             continue
         for window in request.windows:
-            start = window.train_start if request.epochs else window.test_start
+            start = (window.train_start if request.epochs else window.test_start) - learned
             if each.meets(start, window.test_end):
                 raise HoldoutError(
                     f"timerange must leave out the sealed days {each.period}, but window "

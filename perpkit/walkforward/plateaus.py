@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from statistics import fmean, median
+from statistics import fmean, median, median_low
 from typing import Any
 
 from perpkit.checks import is_number
@@ -55,8 +55,8 @@ def plateau(result: WindowResult) -> dict[str, Any]:
 
 
 def middle(sets: Iterable[Values]) -> dict[str, Any]:
-    """Returns the median of each number, rounded where all are whole, and else the most frequent
-    value; of equally frequent ones, the first."""
+    """Returns the median of each number, of two middle ones the lower, and else the most frequent
+    value; of equally frequent ones, the first. So each is a value that was tried."""
     return {name: _middle(values) for name, values in _by_name(sets).items()}
 
 
@@ -112,8 +112,7 @@ def _by_name(sets: Iterable[Values]) -> dict[str, list[Any]]:
 def _middle(values: Sequence[Any]) -> Any:
     if not all(is_number(value) for value in values):
         return _most_frequent(values)
-    found = median(values)
-    return round(found) if all(isinstance(value, int) for value in values) else found
+    return median_low(values)
 
 
 def _most_frequent(values: Sequence[Any]) -> Any:

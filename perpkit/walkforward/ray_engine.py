@@ -229,7 +229,7 @@ class _Remote:
 
     def _made(self) -> Worker:
         # Of those found, only what is wanted counts: of trainers, if the run trains models.
-        check_versions(self._wanted, made_with(learning=True))
+        check_versions(self._wanted, made_with(learning=True, searching=True))
         shipment: _Shipment = import_module("ray").get(self._shipment[0])
         folder = existing_folder(self._place)
         return Worker(shipment.unpacked(folder), folder)

@@ -111,8 +111,8 @@ class Request:
     :param parameters: `params` in force where nothing is optimised; empty for the strategy's own
     :param spaces: of hyperopt; empty with `epochs` 0, when parameters are fixed
     :param seed: of the first window; each later one has the next
-    :param made_with: versions of Freqtrade, Perpkit and what trains models, if any are trained, and
-        a digest of Perpkit's files
+    :param made_with: versions of Freqtrade, Perpkit and what computes indicators, draws epochs and
+        trains models, as far as the run has them, and a digest of Perpkit's files
     """
 
     strategy: str

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from perpkit.walkforward.deciding import changed_since
 from perpkit.walkforward.engines import Engine, WorkerLostError
 from perpkit.walkforward.record import Request
 from perpkit.walkforward.run_directory import (
@@ -72,7 +73,8 @@ def run(
 
     :param show: called with how many are done, how many there are, and what was done last
     :param say: called with a line about what went wrong and was made good
-    :raises RunError: if workers are lost again and again
+    :raises RunError: if workers are lost again and again, and if a strategy or Perpkit is changed
+        meanwhile
     """
     windows = setup.request.windows
     total, lost = len(windows), 0
@@ -81,6 +83,7 @@ def run(
         show(done, total, "windows")
         try:
             for number, content in engine.compute(setup, missing):
+                _check_unchanged(setup, number)
                 write_result(directory, number, content)
                 done, lost = done + 1, 0
                 show(done, total, f"window {number}")
@@ -94,3 +97,12 @@ def run(
                 ) from error
             say("A worker was lost: the windows that were being computed are begun again.")
     show(total, total, "windows")
+
+
+def _check_unchanged(setup: Setup, number: int) -> None:
+    """Freqtrade runs the files of a strategy and of protections again for each window."""
+    if changed := changed_since(setup.request, setup.live, learning=setup.learns):
+        raise RunError(
+            f"{changed} was changed while the run went on, so window {number} may be of either "
+            "state and is not kept: with what was there before, the same command does the rest"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -48,11 +48,8 @@ class Stretch:
 
         :param trades: as Freqtrade exports them
         """
-        step = pd.Timedelta(self.step)
-        count = (self.end - self.start) // self.step + 1
-        times = dates_every(self.start, self.step, count)
-        balance, ledgers = self.starting_balance, self._ledgers(trades)
-        equity = equity_curve(times, balance, self.candles, step, ledgers)
+        step, balance = pd.Timedelta(self.step), self.starting_balance
+        equity = equity_curve(self._times, balance, self.candles, step, self._ledgers(trades))
         return Sample(balance, plain_trades(trades), equity)
 
     def returns(self, trades: Trades) -> pd.Series:
@@ -63,16 +60,27 @@ class Stretch:
         return daily_returns(pd.Series(self.starting_balance + profit, self._marks))
 
     def _ledgers(self, trades: Trades) -> list[TradeLedger]:
-        """With funding as it was settled."""
+        """With funding as it was settled. What `timeframe_detail` closes within the last candle,
+        after the last mark, counts at that mark: the account goes on with all that was made."""
         until = self.end.timestamp()
-        return [
-            trade.ledger(settlements(trade, self.funding.get(trade.pair, _NONE), until))
-            for trade in map(exported_trade, trades)
-        ]
+        found = []
+        for trade in map(exported_trade, trades):
+            ledger = trade.ledger(settlements(trade, self.funding.get(trade.pair, _NONE), until))
+            if ledger.closed_at is not None and ledger.closed_at > until:
+                ledger = replace(ledger, closed_at=until)
+            found.append(ledger)
+        return found
+
+    @property
+    def _times(self) -> pd.DatetimeIndex:
+        return dates_every(self.start, self.step, (self.end - self.start) // self.step + 1)
 
     @cached_property
     def _marks(self) -> pd.DatetimeIndex:
-        """The start, each midnight, and the end."""
+        """The start, each midnight, and the end; of candles longer than a day, whose closes lie
+        days apart, each close."""
+        if self.step > timedelta(days=1):
+            return self._times
         first = pd.Timestamp(self.start).ceil("D")
         days = dates_every(first.to_pydatetime(), timedelta(days=1), (self.end - first).days + 1)
         return dates_of([self.start, *days, self.end]).unique()

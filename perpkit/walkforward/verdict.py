@@ -18,6 +18,7 @@ from perpkit.research.overfitting.bootstrap import Interval, between, samples, s
 from perpkit.research.overfitting.cscv import overfitting
 from perpkit.research.overfitting.gate import LEAST_DAYS, Gate, gate
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
+from perpkit.walkforward.as_results import scaled_trades
 from perpkit.walkforward.plateaus import Stability, stability
 from perpkit.walkforward.record import Run, Sample, WindowResult
 from perpkit.walkforward.stitching import stitched_equity
@@ -39,7 +40,8 @@ class WindowFigures:
     """
     :param in_sample: Sharpe ratio of the chosen parameters in the training; None if none was chosen
     :param out_of_sample: their Sharpe ratio in the test
-    :param overfitting: the PBO of the epochs in the training; None where it cannot be measured
+    :param overfitting: the PBO in the training of the epochs that had enough trades to be chosen;
+        None where it cannot be measured
     """
 
     number: int
@@ -132,7 +134,7 @@ def verdict(
     values = daily.to_numpy(dtype=np.float64)
     passed = gate(values, ideas=ideas, seed=seed)
     of_ratio, of_mean = _intervals(values, seed)
-    trades = [trade for result in run.results for trade in result.out_of_sample.closed]
+    trades = scaled_trades(run.results)
     windows = tuple(_window(result) for result in run.results)
     rates = [one.overfitting for one in windows if one.overfitting is not None]
     stitched = figures(equity)
@@ -195,7 +197,7 @@ def _window(result: WindowResult) -> WindowFigures:
         max_drawdown=tested.max_drawdown,
         trades=len(result.out_of_sample.trades),
         epochs=len(result.epochs),
-        overfitting=_overfitting(result.trials),
+        overfitting=_overfitting(result),
     )
 
 
@@ -203,7 +205,9 @@ def _of_sample(sample: Sample) -> float:
     return figures(sample.equity).sharpe
 
 
-def _overfitting(trials: pd.DataFrame) -> float | None:
+def _overfitting(result: WindowResult) -> float | None:
+    """Of the epochs that could be chosen: those with too few trades have no loss of their own."""
+    trials = result.trials[[epoch.number for epoch in result.epochs if epoch.rated]]
     try:
         return overfitting(trials.to_numpy(dtype=np.float64)).probability
     except ValueError:  # too few days or trials, or trials that are all the same

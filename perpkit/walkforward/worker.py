@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +29,10 @@ class Setup:
 
     :param config: Freqtrade's, without secrets
     :param user_files: of its user directory: plugins of the user
-    :param strategy_path: of strategies that lie elsewhere; None if there is none
     :param datadir: with the candles
+    :param strategy_path: of strategies that lie elsewhere; None if there is none
+    :param live: files that are read again for each window where they are, by the names of their
+        digests
     """
 
     request: Request
@@ -36,6 +40,17 @@ class Setup:
     user_files: Files
     datadir: Path
     strategy_path: Path | None = None
+    live: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+
+    @property
+    def learns(self) -> bool:
+        """Whether models are trained, by FreqAI."""
+        return bool(self.config.get("freqai", {}).get("enabled"))
+
+    @property
+    def learned(self) -> timedelta:
+        """How long before a training or a test its first model begins to learn."""
+        return timedelta(days=self.config["freqai"]["train_period_days"] if self.learns else 0)
 
 
 class Worker:
@@ -66,6 +81,8 @@ class Worker:
 
     def result(self, window: Window) -> WindowResult:
         asked = self._request
+        # What FreqAI learned and predicted in the window before: it would be used here, too.
+        shutil.rmtree(Path(self._own.name) / "models", ignore_errors=True)
         parameters, protections = asked.parameters, asked.protections
         if not asked.epochs:
             tested = self._runs.backtest(out_of_sample_range(window), parameters, protections)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -15,13 +16,16 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.files.feather import sealed
+from perpkit.ops.walkforward import _admit, _setup
 from perpkit.risk import budget_file
 from perpkit.risk.budgets import SourceRisk
 from perpkit.walkforward import deciding
-from perpkit.walkforward.asked import Asked, decided_spaces
-from perpkit.walkforward.holdout import identity
+from perpkit.walkforward.asked import Asked
+from perpkit.walkforward.holdout import HoldoutError, identity, place, seal
+from perpkit.walkforward.pairs import idle_pairlists
 from perpkit.walkforward.run_directory import plain, read_run
 from perpkit.walkforward.running import RunError, held
+from perpkit.walkforward.spaces import decided_spaces
 from perpkit.walkforward.summary import source_risk
 from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
 from perpkit.walkforward.worker import Worker
@@ -30,6 +34,7 @@ from tests.bot.hybrid.trained import freqai
 from tests.conftest import REPOSITORY
 
 HOURS = pd.to_timedelta(range(1, 100), unit="h")
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
 PLAIN = REPOSITORY / "benchmarks/strategies/InTheMarket.py"
 
 
@@ -93,6 +98,29 @@ def test_what_hyperopt_found_is_in_force_in_the_test(userdir, default_futures_co
         file.unlink()
 
 
+BASE = "base_of_a_walk"
+
+
+def test_a_window_finds_no_values_of_another_one(userdir, tmp_path):
+    """In parameters of a base class, whose module Freqtrade imports once for all windows."""
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
+    length = 'length = IntParameter(60, 240, default=120, space="buy")'
+    source = PLAIN.read_text().replace("span=120", "span=self.length.value")
+    source = source.replace("    fast =", f"    {length}\n    fast =", 1)
+    (userdir / f"strategies/{BASE}.py").write_text(source)
+    (userdir / "strategies/Inherits.py").write_text(
+        f"from {BASE} import InTheMarket\n\n\nclass Inherits(InTheMarket):\n    pass\n"
+    )
+    asking = asked(userdir, strategy="Inherits", epochs=2, spaces=("buy",), min_trades=1)
+    setup = asking.setup()
+    first, second = setup.request.windows
+    with alone():
+        worker = Worker(setup, tmp_path)
+        before, _, after = (worker.compute(window) for window in (second, first, second))
+    del sys.modules[BASE]
+    assert after == before
+
+
 @pytest.mark.parametrize("place", ["get_asked_points", "_save_result"])
 def test_a_search_that_was_interrupted_has_no_result(userdir, tmp_path, monkeypatch, place):
     """Wherever it is: Freqtrade takes it for the end of the search."""
@@ -134,6 +162,61 @@ def test_patterns_of_a_whitelist_are_of_the_pairs_with_candles(userdir):
     assert asked(userdir).setup().request.pairs == (PAIRS[0], PAIRS[2])
     configure(userdir, exchange={**exchange, "pair_whitelist": [".*/BTC:BTC"]})
     with pytest.raises(ValueError, match=r"exchange\.pair_whitelist must name pairs .*/BTC:BTC"):
+        asked(userdir).setup()
+
+
+def test_each_window_trains_models_of_its_own(userdir, tmp_path):
+    """What was predicted in one window is not used in the next."""
+    setup = asked(userdir, protections=False).setup()
+    with alone():
+        worker = Worker(setup, tmp_path)
+        [models] = tmp_path.glob("perpkit-walkforward-*")
+        predictions = models / "models/of_mine/cb_btc_1_prediction.feather"
+        predictions.parent.mkdir(parents=True)
+        predictions.touch()
+        worker.result(setup.request.windows[1])
+    assert not predictions.exists()
+
+
+FILTER = {"method": "FundingRateFilter", "max_funding_rate_8h": 1e-9}
+
+
+def test_pairlists_choose_in_tests_where_that_is_asked_for(userdir, tmp_path, capsys):
+    """Many stored rates are above the largest one that this filter lets through."""
+    configure(userdir, pairlists=[{"method": "StaticPairList"}, FILTER])
+    traded_with = []
+    for dynamic in (False, True):
+        setup = _setup(asked(userdir, protections=False, dynamic_pairlist=dynamic))
+        with alone():
+            result = Worker(setup, tmp_path).result(setup.request.windows[0])
+        traded_with.append(len(result.out_of_sample.trades))
+    assert traded_with[0] > traded_with[1]
+    assert capsys.readouterr().err.count("pairlists: FundingRateFilter of the config") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "dynamic", "epochs", "said"),
+    [
+        ("FundingRateFilter", False, 0, "FundingRateFilter of the .* without --enable-dynamic-pai"),
+        ("FundingRateFilter", True, 3, "FundingRateFilter of the .* but in training once or not"),
+        ("FundingRateFilter", True, 0, None),
+        ("PerpkitAttached", False, 0, None),
+    ],
+)
+def test_pairlists_that_do_not_choose_are_named(userdir, method, dynamic, epochs, said):
+    configure(userdir, pairlists=[{"method": "StaticPairList"}, {"method": method}])
+    found = idle_pairlists(asked(userdir, dynamic_pairlist=dynamic)._config(), epochs)
+    assert re.search(said, found) if said else found is None
+
+
+def test_a_pairlist_that_needs_no_whitelist_has_none(userdir):
+    """The pairs that it can choose from are those in stake currency that have candles."""
+    pairlists = [{"method": "OpenInterestPairList"}]
+    exchange = {"name": "binance", "pair_whitelist": [], "pair_blacklist": ["XRP/.*"]}
+    configure(userdir, exchange=exchange, pairlists=pairlists)
+    assert asked(userdir).setup().request.pairs == tuple(PAIRS[:2])
+    configure(userdir, exchange=exchange, pairlists=pairlists, stake_currency="USDC")
+    with pytest.raises(ValueError, match="must have 1h candles of pairs in USDC"):
         asked(userdir).setup()
 
 
@@ -333,6 +416,22 @@ def test_what_a_link_leads_to_counts(userdir, tmp_path, linked):
     assert {name for name, of in read_by(userdir).items() if of != before[name]} == {candles}
 
 
+@pytest.mark.parametrize(
+    ("epochs", "start", "said"),
+    [
+        (0, 9, "the test of window 1 begins at 2023-01-11 00:00, not at 2023-01-09"),
+        (0, 11, None),
+        (3, 22, "the training of window 1 begins at 2023-01-11 00:00, not at 2023-01-10"),
+        (3, 23, None),
+    ],
+)
+def test_a_first_window_without_candles_before_it_is_shorter(userdir, epochs, start, said):
+    """The strategy has 240 start-up candles, and the stored ones begin with the year."""
+    lines = []
+    asked(userdir, epochs=epochs, start=datetime(2023, 1, start, tzinfo=UTC)).setup(lines.append)
+    assert [said in line for line in lines[:-1]] == ([] if said is None else [True])
+
+
 def test_it_is_said_before_all_data_is_read(userdir, monkeypatch):
     done, digested = [], deciding.digest_of_file
     monkeypatch.setattr(
@@ -375,6 +474,18 @@ def test_freqai_may_be_in_the_configuration(userdir):
     assert "timerange" not in setup.request.settings
 
 
+def test_sealed_days_are_no_days_to_learn_from(userdir):
+    """Models learn from the 30 days before a test: those of the second begin on January 3."""
+    seal(place(userdir), datetime(2022, 12, 1, tzinfo=UTC), datetime(2023, 1, 3, tzinfo=UTC), NOW)
+    configure(userdir, freqai={**freqai(), "train_period_days": 30}, freqaimodel="LightGbmRate")
+    second = datetime(2023, 2, 2, tzinfo=UTC)
+    _admit(asked(userdir, start=second).setup(), look=False)
+    with pytest.raises(HoldoutError, match="leave out the sealed days 2022-12-01 to 2023-01-03"):
+        _admit(asked(userdir).setup(), look=False)
+    configure(userdir, freqai={**freqai(), "enabled": False})
+    _admit(asked(userdir).setup(), look=False)
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_another_version_of_what_trains_models_makes_it_another_run(userdir, monkeypatch, enabled):
     versions = {"lightgbm": "4.6.0"}
@@ -384,6 +495,31 @@ def test_another_version_of_what_trains_models_makes_it_another_run(userdir, mon
     assert ("lightgbm" in before.made_with) is enabled
     versions["lightgbm"] = "4.7.0"
     assert (identity(asked(userdir).setup().request) != identity(before)) is enabled
+
+
+def test_what_is_read_again_for_each_window_where_it_is(confluence, tmp_path):
+    """A run watches it; of the rest, workers have copies."""
+    names = f"{SIGNALS}.py", "own_helpers_of_a_walk/hours.py"
+    modules = {f"module strategies/{name}" for name in names}
+    assert modules <= asked(confluence, strategy="Confluence").setup().live.keys()
+    asking = asked(confluence, protections=False)
+    assert "strategy InTheMarket.py" not in asking.setup().live
+    elsewhere = shutil.copytree(confluence / "strategies", tmp_path / "elsewhere")
+    (confluence / "strategies/InTheMarket.py").unlink()
+    watched = replace(asking, strategy_path=elsewhere).setup().live
+    assert watched["strategy InTheMarket.py"] == (elsewhere / "InTheMarket.py",)
+
+
+@pytest.mark.parametrize("epochs", [0, 3])
+def test_another_version_of_what_draws_epochs_makes_it_another_run(userdir, monkeypatch, epochs):
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
+    versions = {"numpy": "2", "pandas": "3", "ta-lib": "0.6", "optuna": "4.0"}
+    monkeypatch.setattr(deciding, "versions_of", lambda names: {n: versions[n] for n in names})
+    before = asked(userdir, epochs=epochs).setup().request
+    versions["optuna"] = "5.0"
+    assert (asked(userdir, epochs=epochs).setup().request != before) is (epochs > 0)
+    versions["pandas"] = "3.1"
+    assert asked(userdir, epochs=epochs).setup().request != before
 
 
 @pytest.mark.parametrize(
@@ -408,13 +544,31 @@ def test_a_run_is_of_one_state_of_perpkit(tmp_path, monkeypatch, path, counts):
     assert (deciding.made_with() != before) is counts
 
 
+@pytest.mark.parametrize(
+    ("spaces", "changed", "said"),
+    [
+        ("default", {"use_exit_signal": False}, 'sell .* which "use_exit_signal" switches off'),
+        ("buy", {"use_exit_signal": False}, None),
+        ("sell", {}, None),
+        ("protection", {"protections": False}, "protection .* which --no-protections leaves off"),
+        ("protection", {}, None),
+    ],
+)
+def test_what_is_on_in_training_only_is_named(userdir, spaces, changed, said):
+    configure(userdir, **{name: value for name, value in changed.items() if name[0] == "u"})
+    lines = []
+    protections = changed.get("protections", True)
+    asked(userdir, epochs=3, spaces=(spaces,), protections=protections).setup(lines.append)
+    found = [re.search(said or "spaces: ", line) is not None for line in lines[:-1]]
+    assert found == ([] if said is None else [True])
+
+
 def test_spaces_that_the_configuration_decides_are_named(userdir):
     configure(userdir, stoploss=-0.1, trailing_stop=True)
-    asking = asked(userdir, epochs=3)
-    assert decided_spaces(asking.setup()) == {"stoploss": "stoploss"}
-    every = replace(asking, spaces=("all",)).setup()
-    assert decided_spaces(every) == {
+    config = asked(userdir, epochs=3).setup().config
+    assert decided_spaces(config, ("default",)) == {"stoploss": "stoploss"}
+    assert decided_spaces(config, ("all",)) == {
         "stoploss": "stoploss", "trailing": "trailing_stop", "trades": "max_open_trades"
     }  # fmt: skip
-    assert decided_spaces(replace(asking, spaces=("buy", "sell")).setup()) == {}
-    assert decided_spaces(replace(asking, epochs=0).setup()) == {}
+    assert decided_spaces(config, ("buy", "sell")) == {}
+    assert decided_spaces(config, asked(userdir).setup().request.spaces) == {}

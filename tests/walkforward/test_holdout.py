@@ -60,6 +60,14 @@ def test_training_on_them_is_refused_too(path):
         check(path, request(4, epochs=10))
 
 
+def test_what_models_learn_from_is_refused_too(path):
+    """FreqAI trains on days before the first one of a training or a test."""
+    seal(path, START - timedelta(days=60), START - timedelta(days=30), NOW)
+    check(path, request(4), timedelta(days=30))
+    with pytest.raises(HoldoutError, match=f"1 has {START - timedelta(days=31):%Y-%m-%d} to"):
+        check(path, request(4), timedelta(days=31))
+
+
 def test_without_a_seal_nothing_is_refused(path):
     check(path, request(4, epochs=10))
     assert not path.exists()

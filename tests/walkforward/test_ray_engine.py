@@ -235,9 +235,10 @@ def test_versions_that_differ_are_named_with_both(tmp_path):
         worker.compute(runs.window(1))
 
 
-@pytest.mark.parametrize("name", ["freqtrade", *trainers()])
+@pytest.mark.parametrize("name", ["freqtrade", "optuna", "pandas", *trainers()])
 def test_a_run_that_trains_wants_trainers_too(tmp_path, name):
-    worker = _Remote({**made_with(learning=True), name: "0.0.1"}, [], str(tmp_path))
+    wanted = made_with(learning=True, searching=True)
+    worker = _Remote({**wanted, name: "0.0.1"}, [], str(tmp_path))
     with pytest.raises(WorkerError, match=rf": {name} 0\.0\.1 \(there \d[^,]*\)$"):
         worker.compute(runs.window(1))
 

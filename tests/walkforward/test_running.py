@@ -1,17 +1,20 @@
 """A run in its directory: what is missing is computed, once, and for one request at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from perpkit.walkforward import deciding
+from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.engines import WorkerLostError
 from perpkit.walkforward.run_directory import content_of_result, is_done
 from perpkit.walkforward.running import RunError, held, run
+from perpkit.walkforward.shipping import digest_of_file
 from perpkit.walkforward.worker import Setup
 from tests.walkforward import runs
 
-REQUEST = runs.request()
+REQUEST = runs.request(made_with=made_with(searching=True))
 SETUP = Setup(REQUEST, {}, {}, Path("data"))
 
 
@@ -59,14 +62,42 @@ def test_it_gives_up_when_nothing_comes_of_it(tmp_path):
     assert len(engine.asked) == 3
 
 
+@pytest.mark.parametrize("change", ["written", "removed", "perpkit", None])
+def test_no_window_of_another_state_is_kept(tmp_path, monkeypatch, change):
+    """Freqtrade runs the strategy's file again for each window, as it is then."""
+    source = tmp_path / "Some.py"
+    source.write_text("A = 1\n")
+    name = "strategy Some.py"
+    request = replace(REQUEST, files={name: digest_of_file(source)})
+    setup = replace(SETUP, request=request, live={name: (source,)})
+    engine, out = Losing(losses=0), tmp_path / "run"
+
+    def show(done, *_):
+        if done == 1 and change == "written":
+            source.write_text("A = 2\n")
+        if done == 1 and change == "removed":
+            source.unlink()
+        if done == 1 and change == "perpkit":
+            monkeypatch.setattr(deciding, "digest_of_all", lambda _: "0")
+
+    with held(out, request):
+        if change is None:
+            run(engine, setup, out, show, lambda _: None)
+        else:
+            changed = "perpkit files" if change == "perpkit" else name
+            with pytest.raises(RunError, match=f"{changed} was changed while .* window 2 may be"):
+                run(engine, setup, out, show, lambda _: None)
+    assert [is_done(out, number) for number in (1, 2, 3)] == [True, *[change is None] * 2]
+
+
 def test_a_directory_is_of_one_request(tmp_path):
     go(Losing(losses=0), tmp_path)
     with (
         pytest.raises(RunError, match=r"out must be of the same request.*: seed was 1, and is 2\."),
-        held(tmp_path, runs.request(seed=2)),
+        held(tmp_path, replace(REQUEST, seed=2)),
     ):
         pass
-    with held(tmp_path, runs.request()):
+    with held(tmp_path, replace(REQUEST)):
         pass
 
 

@@ -1,5 +1,6 @@
 """Trades of a backtest, marked to market, and the daily returns of an epoch."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -59,14 +60,45 @@ def test_a_trade_by_hand():
     assert len(sample.daily) == 5
 
 
+def test_an_exit_within_the_last_candle_counts_at_its_open():
+    """With `timeframe_detail`, ten minutes after the last mark."""
+    trades = [trade(HOURS - 5, HOURS + 1 / 6)]
+    made = trades[0]["profit_abs"]
+    assert STRETCH.sample(trades).equity.iloc[-1] == pytest.approx(1000 + made)
+    assert (1 + STRETCH.returns(trades)).prod() == pytest.approx(1 + made / 1000)
+
+
+def longer(one, times):
+    """The same trade, so many times as far from the start, and as long."""
+    begin = START.timestamp() * 1000
+    moved = {key: round(begin + times * (one[key] - begin)) for key in one if "timestamp" in key}
+    orders = [
+        each | {"order_filled_timestamp": moved[key]}
+        for each, key in zip(one["orders"], ("open_timestamp", "close_timestamp"), strict=True)
+    ]
+    return {**one, **moved, "orders": orders}
+
+
 SPANS = st.tuples(st.integers(1, 60), st.integers(1, 39), st.booleans(), st.floats(0.1, 3.0))
 
 
-@given(spans=st.lists(SPANS, max_size=6))
-def test_returns_of_an_epoch_are_those_of_its_equity(spans):
+def of_step(days):
+    """The same stretch in candles of some days, a hundredth of its hours each."""
+    step = timedelta(days=days)
+    dates = dates_every(START, step, HOURS + 1)
+    return replace(
+        STRETCH, end=START + HOURS * step, step=step, candles={BTC: FRAME.assign(date=dates)}
+    )
+
+
+@given(spans=st.lists(SPANS, max_size=6), step=st.sampled_from([None, 3, 7]))
+def test_returns_of_an_epoch_are_those_of_its_equity(spans, step):
+    stretch = STRETCH if step is None else of_step(step)
     trades = [trade(begin, begin + held, size, short) for begin, held, short, size in spans]
-    sample = STRETCH.sample(trades)
-    returns = STRETCH.returns(trades)
+    if step is not None:
+        trades = [longer(each, 24 * step) for each in trades]
+    sample = stretch.sample(trades)
+    returns = stretch.returns(trades)
     assert returns.index.tolist() == sample.daily.index.tolist()
     assert returns.tolist() == pytest.approx(sample.daily.tolist(), abs=1e-12)
     assert sample.equity.iloc[-1] == pytest.approx(

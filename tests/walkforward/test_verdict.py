@@ -35,7 +35,9 @@ from tests.walkforward.made_runs import (
     PAIR,
     START,
     TEST,
+    TRAIN,
     drawn,
+    epochs,
     optimised_run,
     request,
     result,
@@ -75,6 +77,24 @@ def test_the_figures_of_its_windows(optimised):
     assert optimised.overfitting == np.mean([one.overfitting for one in optimised.windows])
     # Its trials are noise.
     assert 0.3 < optimised.overfitting < 0.7
+
+
+def test_epochs_that_cannot_be_chosen_are_not_overfitting():
+    """The idle one is the best of a half in which all others lose, and not chosen for it."""
+    losing = np.random.default_rng(3).normal(-0.02, 0.01, (TRAIN.days, 20))
+    days = pd.date_range(window(1).train_start, periods=TRAIN.days, freq="D").as_unit("ns")
+    trials = pd.DataFrame(losing, days, range(1, 21))
+    tried = epochs({"rsi": [*range(21)]}, [*range(1, 21), 1e5])
+
+    def measured(of, table):
+        one = result(1, [0.0] * TEST.days, tried=of, trials=table, trained=[0.0] * TRAIN.days)
+        [found] = verdict(Run(request(1, epochs=len(of)), (one,))).windows
+        return found.overfitting
+
+    alone = measured(tried[:20], trials)
+    assert 0 < alone < 1
+    assert measured(tried, trials.assign(**{"21": 0.0}).rename(columns=int)) == alone
+    assert measured(tried[20:], trials[[20]].set_axis([21], axis=1)) is None
 
 
 @pytest.mark.parametrize(
@@ -145,6 +165,17 @@ def test_its_trades_make_the_account_that_it_stitches():
     assert [each.profit for each in found.trades] == pytest.approx([100, 110, 121])
     assert [each.fills[0].amount for each in found.trades] == pytest.approx([1, 1.1, 1.21])
     assert (found.end - found.start) / 86_400 == 180
+
+
+def test_its_profit_factor_is_that_of_the_account():
+    """Which loses 110 in the second window, after it has made 100 in the first."""
+    results = []
+    for number, share in ((1, 0.1), (2, -0.1)):
+        begin = START + (number - 1) * TEST
+        daily = [share] + [0.0] * (TEST.days - 1)
+        results.append(result(number, daily, [trade(begin, 1000 * share)]))
+    found = verdict(Run(request(2), tuple(results)))
+    assert found.trades.profit_factor == pytest.approx(100 / 110)
 
 
 @pytest.fixture
@@ -231,6 +262,24 @@ def test_what_was_tried_for_our_strategies_counts_for_every_user(made, tmp_path)
         "Variants tried on these days: 599 in the log that comes with Perpkit, 3 in "
         f"{tmp_path / NAME}."
     ) in found["said"]
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_log_and_seals_are_those_beside_the_run(made, tmp_path, monkeypatch, configured):
+    """From any directory, unless another user directory is asked for."""
+    userdir, other = tmp_path / "user_data", tmp_path / "other"
+    directory = made(userdir / "walkforward/Made")
+    log = '[[idea]]\nname = "a"\nstrategies = ["Made"]\nvariants = 40\nfrom = 2021-01-01\n'
+    (userdir / NAME).write_text(f'{log}to = 2021-02-01\noutcome = "kept"\nwhy = "b"\n')
+    seal(place(userdir), START, START + timedelta(days=60), START + timedelta(days=5_000))
+    other.mkdir()
+    (other / "own.json").write_text(json.dumps({"user_data_dir": str(other)}))
+    monkeypatch.chdir(other)
+    asked = (directory, "--json", *(("-c", "own.json") if configured else ()))
+    judged, reported = (json.loads(said(command, *asked)) for command in ("verdict", "report"))
+    assert judged["gate"]["ideas"] == (1 if configured else 40)
+    assert reported["walkforward"]["gate"] == judged["gate"]
+    assert len(reported["holdout"]) == (0 if configured else 1)
 
 
 def test_report_and_verdict_judge_by_the_same(directory, datadir, tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import walked
+from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.run_directory import (
     content_of_result,
     read_run,
@@ -43,6 +44,12 @@ def run(tmp_path):
 def test_a_run_of_the_same_request_is_read(run, capsys):
     assert walked._is_finished(run(), 40, SETTINGS)
     assert "is finished, by another state of Perpkit" in capsys.readouterr().err
+
+
+def test_a_run_of_this_state_is_said_to_be(run, capsys):
+    directory = run(made_with=made_with(searching=True))
+    assert walked._is_finished(directory, 40, SETTINGS)
+    assert "is finished, by this state of Perpkit" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

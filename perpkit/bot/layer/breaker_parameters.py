@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 from freqtrade.strategy import DecimalParameter, IntParameter
 from freqtrade.strategy.parameters import BaseParameter
+
+from perpkit.parameters.inherited import own_copies
 
 # Percentiles of the last 180 days, and hours: see docs/crypto_vix.md.
 VIX_STRESSED = IntParameter(90, 98, default=96, space="protection")
@@ -59,13 +59,6 @@ def own_parameters(cls: type) -> None:
     """Gives a class its own copies of the parameters that it inherits, so that hyperopt's file of
     one strategy changes no other.
 
-    Freqtrade runs the file of a strategy for each load, but what the file imports only once. The
-    dictionaries of values, such as `buy_params`, are copied, too: Freqtrade writes into them.
+    Freqtrade runs the file of a strategy for each load, but what the file imports only once.
     """
-    for base in cls.__mro__[1:]:
-        for name, value in vars(base).items():
-            of_hyperopt = isinstance(value, BaseParameter) or (
-                isinstance(value, dict) and name.endswith("_params")
-            )
-            if of_hyperopt and inspect.getattr_static(cls, name) is value:
-                setattr(cls, name, deepcopy(value))
+    own_copies(cls, cls.__mro__[1:], BaseParameter)
