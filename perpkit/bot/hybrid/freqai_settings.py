@@ -135,7 +135,7 @@ def refuse_other_task(model: Any, task: str) -> None:
 
 
 def refuse_what_leaks(freqai: dict[str, Any]) -> None:
-    """Refuses settings of FreqAI that put later rows before earlier ones.
+    """Refuses settings of FreqAI that let a model, or what is said of it, know of later rows.
 
     :raises ConfigurationError: naming the setting
     """
@@ -150,6 +150,13 @@ def refuse_what_leaks(freqai: dict[str, Any]) -> None:
                 f'"freqai.{where}.{name}" must be false, got {given[name]!r}: a calibration would '
                 "be measured on rows that the model knows"
             )
+    # In a backtest FreqAI writes what it knows of the last training, the calibration error with it,
+    # into the rows of all; in a running bot it then fails on columns beside the labels.
+    if given := freqai.get("fit_live_predictions_candles"):
+        raise ConfigurationError(
+            f'"freqai.fit_live_predictions_candles" must be 0, got {given!r}: a backtest would '
+            "know how well later models are calibrated, and HybridAi reads nothing of what it adds"
+        )
     if not split.get("test_size", 0.1):
         raise ConfigurationError(
             f'"freqai.data_split_parameters.test_size" must be above 0, got '

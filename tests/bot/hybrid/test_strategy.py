@@ -322,6 +322,7 @@ def test_a_feature_that_is_unknown_is_no_opinion(config, tmp_path):
         ({"data_split_parameters": {"test_size": 0.2, "shuffle": True}}, "shuffle"),
         ({"data_split_parameters": {"test_size": 0}}, "test_size"),
         ({"feature_parameters": {"label_period_candles": 0}}, "label_period_candles"),
+        ({"fit_live_predictions_candles": 100}, "fit_live_predictions_candles"),
     ],
 )
 @pytest.mark.parametrize("model", ["LightGbmTripleBarrier", "LightGBMClassifier"])
