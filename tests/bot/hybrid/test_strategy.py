@@ -3,6 +3,7 @@ whatever becomes of the model."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -11,13 +12,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.exceptions import ConfigurationError
+from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.resolvers import StrategyResolver
 
 from perpkit.bot.hybrid.freqai_settings import MADE_WITH
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
 from tests import factories
-from tests.bot.hybrid.trained import BTC, END, decided, freqai, market, need_freqai, run, write
+from tests.bot.hybrid.trained import (
+    BEGIN,
+    BTC,
+    END,
+    decided,
+    freqai,
+    market,
+    need_freqai,
+    run,
+    write,
+)
 
 need_freqai()
 
@@ -209,6 +220,29 @@ class TestTheRulesCarryOn:
         damage(path, 0.5)
         caplog.clear()
         rules_carry_on(run(config), rules, caplog, f"ValueError: {path} is damaged")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog, kept):
+    """Each run says that it has none, until the candles of its training are there."""
+    given = {"freqai": freqai(save_backtest_models=kept)}
+    whole = market()
+    write(config, whole[whole["date"] >= BEGIN - pd.Timedelta(days=22)])
+    for _ in range(2):
+        caplog.clear()
+        with pytest.raises(OperationalException, match="No data left"):  # to trade on
+            run(config, **given)
+        assert sum("no model from the training" in line for line in caplog.messages) == 1
+        assert_counted(caplog, 1, "N are needed")
+    folder = config["user_data_dir"] / "models" / "test"
+    assert not [*folder.glob("sub-train-*"), *folder.rglob("*.feather")]
+    if kept:
+        assert json.loads((folder / "pair_dictionary.json").read_text())[BTC]["data_path"] == ""
+    write(config, whole)
+    caplog.clear()
+    found = decided(run(config, **given), PROBABILITY)
+    assert found[PROBABILITY].notna().mean() > 0.9
+    assert not any("no model" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize(

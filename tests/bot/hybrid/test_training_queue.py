@@ -13,7 +13,7 @@ import pytest
 import time_machine
 from freqtrade.strategy import IStrategy
 
-from perpkit.bot.hybrid import guarded_model
+from perpkit.bot.hybrid import training_queue
 from perpkit.bot.hybrid.guarded_model import GuardedModel
 from tests import factories
 from tests.bot.hybrid.trained import freqai, need_freqai
@@ -164,7 +164,7 @@ def test_a_candle_that_closes_within_a_training_holds_up_no_pair(bot, failed):
 
 
 def test_a_candle_that_closes_within_a_pause_holds_up_no_pair(bot, monkeypatch):
-    monkeypatch.setattr(guarded_model, "_PAUSE_SECONDS", 3600)
+    monkeypatch.setattr(training_queue, "_PAUSE_SECONDS", 3600)
     bot.model.failing = {pair: ValueError("no rows") for pair in (A, C)}
     assert bot.run(4) == {A: [0, 1, 2, 3], B: [0], C: [0, 1, 2, 3]}
 
