@@ -275,6 +275,18 @@ def test_a_file_that_a_killed_run_has_left_is_made_again(config, caplog, file, k
     assert not any("damaged" in line for line in caplog.messages)
 
 
+def test_a_backtest_after_a_bot_that_has_removed_old_models(config, caplog):
+    """FreqAI keeps the newest folders of a pair, and a backtest needs those of its predictions."""
+    first = decided(run(config), PROBABILITY)
+    for path in (config["user_data_dir"] / "models" / "test").glob("sub-train-*"):
+        shutil.rmtree(path)
+    caplog.clear()
+    pd.testing.assert_frame_equal(decided(run(config), PROBABILITY), first)
+    said = [line for line in caplog.messages if " is damaged and now called " in line]
+    assert len(said) == 2
+    assert all(line.endswith("_metadata.json is missing") for line in said)
+
+
 @pytest.mark.parametrize("keep", [0, 0.3, 0.9])
 @pytest.mark.parametrize(
     ("name", "copy"),
