@@ -72,8 +72,9 @@ def refuse_models_of_others(
 ) -> None:
     """Refuses models and predictions of a folder that were made with other settings or versions.
 
-    Other versions alone do not keep a bot from its start, which may have open trades to look after,
-    and which trains its models again before long.
+    Other versions, and settings of which the file knows nothing, as after an upgrade that brings
+    them, do not keep a bot from its start: it may have open trades to look after, and trains its
+    models again before long.
 
     Those of a folder without the file, of Perpkit's first releases, are taken as they are. The
     version of a package counts if it is known of both times: one that is new has made none of them,
@@ -97,10 +98,10 @@ def refuse_models_of_others(
         if name in one_sided or before[name] != present[name]
     ]
     differing = [f"{n} was {_shown(before, n)} and is {_shown(present, n)}" for n in names]
-    if differing and trading and all(name.startswith(_VERSION) for name in names):
+    if differing and trading and all(n.startswith(_VERSION) or n not in before for n in names):
         logger.warning(
-            f"The models of {folder.name!r} are of other versions, {', '.join(differing)}. They "
-            "are used until they are trained again."
+            f"The models of {folder.name!r} were made otherwise, {', '.join(differing)}. They are "
+            "used until they are trained again."
         )
     elif differing:
         more = [f"{len(differing) - _SHOWN} more"] if len(differing) > _SHOWN else []

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from perpkit.bot.candles.candles import is_trading
 from perpkit.bot.running_bot import message_of
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class TrainingQueue:
     at the next candle, and the model before it goes on."""
 
     # Of FreqAI's base class.
+    config: dict[str, Any]
     dd: Any
     train_queue: deque[str]
     _stop_event: Event
@@ -40,13 +42,28 @@ class TrainingQueue:
         self._stumbled = ""
 
     def start(self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any) -> Any:
-        """Answers the strategy, at each candle of a pair; a pair that failed is tried again."""
+        """Answers the strategy, at each candle of a pair. A pair that failed is tried again, and
+        one that is back on the whitelist, such as after a filter, comes back to the queue."""
         pair = metadata["pair"]
-        if pair in self._failed:
-            self._waiting.discard(pair)
-            # Behind one that was trained, this pair would wait until that one is due again.
-            self._put_first(pair)
+        if is_trading(self.config) and pair in strategy.dp.current_whitelist():
+            if pair in self._failed:
+                self._waiting.discard(pair)
+                # Behind one that was trained, it would wait until that one is due again.
+                self._put_first(pair)
+            else:
+                self._queue_again(pair)
         return super().start(dataframe, metadata, strategy)  # type: ignore[misc]
+
+    def _queue_again(self, pair: str) -> None:
+        """Puts a pair into the queue that FreqAI has taken out: by the age of its model, since all
+        behind a pair that is not due wait for it. Of others than these it has no candles."""
+        queued = list(self.train_queue)
+        if pair not in queued and pair in self.dd.historic_data:
+            self.train_queue = deque(sorted([*queued, pair], key=self._trained_at))
+
+    def _trained_at(self, pair: str) -> int:
+        known = self.dd.pair_dict.get(pair)
+        return int(known["trained_timestamp"]) if known else 0
 
     def start_live(
         self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any, dk: Any

@@ -86,6 +86,18 @@ def test_what_differs_is_named_in_one_line(folder, changed, named):
     assert "\n" not in str(found.value)
 
 
+def test_a_setting_that_an_upgrade_brings_keeps_no_bot_from_its_start(folder, caplog):
+    later = present(feature_parameters={"DI_threshold": 1})
+    with caplog.at_level("WARNING"):
+        refuse_models_of_others(folder, later, trading=True)
+    [said] = caplog.messages
+    assert "DI_threshold was not set and is 1. They are used until" in said
+    # One that is there no more was somebody's choice.
+    write_made_with(folder, later)
+    with pytest.raises(ConfigurationError, match="DI_threshold was 1 and is not set"):
+        refuse_models_of_others(folder, present(), trading=True)
+
+
 @pytest.mark.parametrize("package", ["lightgbm", "torch"])
 def test_models_of_another_version_are_refused(tmp_path, monkeypatch, caplog, package):
     versions = {"lightgbm": "4.6.0", "torch": "2.12.0+cpu"}
