@@ -1,5 +1,6 @@
-"""Checks of the section "freqai" of a configuration: what would leak is refused, and models that
-were made with other settings, or by other versions of what trains them, are not used.
+"""Checks of the section "freqai" of a configuration: what would leak is refused, models that were
+made with other settings, or by other versions of what trains them, are not used, and two bots do
+not share theirs.
 
 Of the models and predictions that FreqAI finds under its `identifier`, it compares names of
 features and numbers of rows only: those of another model, or of other labels, it would use without
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.files.whole_file import put
@@ -22,6 +24,7 @@ from perpkit.learning.trainers import trainers
 logger = logging.getLogger(__name__)
 
 MADE_WITH = "perpkit_made_with.json"
+LOCK = "perpkit.lock"
 # What FreqAI keeps of a training, or of predictions.
 _KEPT = ("sub-train-*", "backtesting_predictions/*.feather", "historic_predictions.pkl")
 _SHOWN = 3
@@ -118,6 +121,38 @@ def write_made_with(folder: Path, present: Mapping[str, Any]) -> None:
     :raises OSError: if it cannot
     """
     put(folder / MADE_WITH, json.dumps(present, indent=1).encode())
+
+
+def hold_models(folder: Path) -> FileLock | None:
+    """Locks a folder of models against a second bot, until the lock is let go: each would remove
+    the other's models, and write its own registry over the other's.
+
+    :raises ConfigurationError: another bot holds it
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # A singleton per process, because /reload_config loads the strategy again.
+    lock = FileLock(folder / LOCK, timeout=0, is_singleton=True, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigurationError(
+            f'"freqai.identifier" must be another one, got {folder.name!r}: another bot that is '
+            f"running trains its models in {folder}"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        logger.warning(f"{folder} cannot be locked: a second bot would not be noticed: {error}")
+        return None
+    return lock
+
+
+def warn_of_other_pairs(config: Mapping[str, Any]) -> None:
+    """Says whose pairs have no model, where a pairlist may bring others than the configuration."""
+    first = next(iter(config.get("pairlists") or []), {}).get("method", "StaticPairList")
+    if first != "StaticPairList":
+        logger.warning(
+            f'"pairlists" begins with {first}: FreqAI has candles of the pairs in '
+            '"exchange.pair_whitelist" only. Of others the rules decide alone.'
+        )
 
 
 def refuse_other_task(model: Any, task: str) -> None:

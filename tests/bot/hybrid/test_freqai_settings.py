@@ -5,13 +5,17 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import pytest
+from filelock import FileLock
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.hybrid.freqai_settings import (
+    LOCK,
     MADE_WITH,
+    hold_models,
     made_with,
     models_folder,
     refuse_models_of_others,
+    warn_of_other_pairs,
     write_made_with,
 )
 from tests.bot.hybrid.trained import freqai
@@ -140,3 +144,29 @@ def test_without_models_or_without_their_settings_nothing_is_refused(folder, mis
 def test_it_is_freqais_own_folder(tmp_path):
     config = {"user_data_dir": tmp_path, "freqai": freqai(identifier="mine")}
     assert models_folder(config) == tmp_path / "models" / "mine"
+
+
+def test_two_bots_do_not_share_their_models(tmp_path):
+    folder = tmp_path / "models" / "hybrid"
+    first = hold_models(folder)
+    assert hold_models(folder) is first  # after /reload_config
+    other = FileLock(folder / LOCK, timeout=0)  # as of another process
+    with pytest.raises(TimeoutError):
+        other.acquire()
+    first.release(force=True)
+    with other, pytest.raises(ConfigurationError, match=r"freqai.identifier.*got 'hybrid'"):
+        hold_models(folder)
+
+
+@pytest.mark.parametrize(
+    ("pairlists", "lines"),
+    [
+        ([], 0),
+        ([{"method": "StaticPairList"}, {"method": "OpenInterestPairList"}], 0),
+        ([{"method": "OpenInterestPairList"}, {"method": "LiquidityFilter"}], 1),
+    ],
+)
+def test_pairs_that_a_pairlist_brings_have_no_model(caplog, pairlists, lines):
+    warn_of_other_pairs({"pairlists": pairlists})
+    assert len(caplog.messages) == lines
+    assert all("begins with OpenInterestPairList" in line for line in caplog.messages)

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.resolvers import StrategyResolver
 
-from perpkit.bot.hybrid.freqai_settings import MADE_WITH
+from perpkit.bot.hybrid.freqai_settings import LOCK, MADE_WITH
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
 from tests import factories
 from tests.bot.hybrid.trained import (
@@ -304,13 +305,7 @@ def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
     from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
     monkeypatch.setattr("freqtrade.freqai.utils.download_all_data_for_training", lambda *_: None)
-    of_it = {
-        **default_futures_config,
-        "runmode": RunMode.DRY_RUN,
-        "strategy": "HybridAi",
-        "freqaimodel": "LightGbmTripleBarrier",
-        "freqai": freqai(),
-    }
+    of_it = trading(default_futures_config)
     drawer = FreqaiModelResolver.load_freqaimodel(of_it).dd
     drawer.historic_predictions[BTC] = pd.DataFrame({"date_pred": market(500)["date"], "pays": 0.5})
     drawer.pair_dict[BTC] = {**drawer.empty_pair_dict, "trained_timestamp": 1_677_628_800}
@@ -332,6 +327,20 @@ def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
     # Of an empty one FreqAI itself reads the copy.
     said = [line for line in caplog.messages if "is damaged and now called" in line]
     assert len(said) == (0 if history and copy and keep == 0 else 1)
+
+
+def test_a_second_bot_with_the_models_of_the_first_one_does_not_start(default_futures_config):
+    strategy = StrategyResolver.load_strategy(trading(default_futures_config))
+    folder = default_futures_config["user_data_dir"] / "models" / "test"
+    folder.mkdir(parents=True)
+    refused = pytest.raises(ConfigurationError, match=r"freqai.identifier.*another bot")
+    with FileLock(folder / LOCK), refused:
+        strategy.load_freqAI_model()
+
+
+def trading(config: dict) -> dict:
+    own = {"strategy": "HybridAi", "freqaimodel": "LightGbmTripleBarrier", "freqai": freqai()}
+    return {**config, "runmode": RunMode.DRY_RUN, **own}
 
 
 def damage(path: Path, keep: float | None) -> None:
