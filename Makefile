@@ -125,9 +125,10 @@ postgres: setup
 fuzz: $(FUZZ)/.ready
 	$(FUZZ)/bin/python -m pytest -n 0 tests/fuzz
 
-# The models that need PyTorch: in `test`, they are skipped.
+# The models that need PyTorch, which `test` and `soak` skip; then each of them in a running bot.
 test-ai: $(AI)/.ready
-	$(AI)/bin/python $(PYTEST) tests/learning tests/bot/hybrid
+	$(AI)/bin/python $(PYTEST) tests/learning tests/bot/hybrid tests/test_hybrid_benchmark.py
+	$(AI)/bin/python $(PYTEST) -m slow tests/integration/test_hybrid_live.py
 
 # Both environments, and what runs in each, at a time: set-up and types keep one core busy each.
 test:
