@@ -23,6 +23,7 @@ from tests.bot.hybrid.trained import (
     BEGIN,
     BTC,
     END,
+    ROWS,
     decided,
     freqai,
     market,
@@ -33,6 +34,7 @@ from tests.bot.hybrid.trained import (
 
 need_freqai()
 
+ETH = "ETH/USDT:USDT"
 ENTRIES = ["enter_long", "enter_short"]
 
 
@@ -68,11 +70,13 @@ def test_it_trains_and_votes(config, rules, caplog):
     assert any("the model has an opinion of" in line for line in caplog.messages)
 
 
-def test_it_sees_candles_of_several_timeframes(config, caplog):
-    frame = market().set_index("date")
+def four_hours(frame: pd.DataFrame) -> pd.DataFrame:
     how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    longer = frame.resample("4h").agg(how).reset_index()
-    factories.write_candles(config["datadir"], BTC, longer, timeframe="4h")
+    return frame.set_index("date").resample("4h").agg(how).reset_index()
+
+
+def test_it_sees_candles_of_several_timeframes(config, caplog):
+    factories.write_candles(config["datadir"], BTC, four_hours(market()), timeframe="4h")
     features = {"include_timeframes": ["1h", "4h"]}
     found = decided(run(config, freqai=freqai(feature_parameters=features)), PROBABILITY)
     assert found[PROBABILITY].notna().mean() > 0.9, caplog.messages
@@ -108,12 +112,22 @@ LEAKING = """
 import numpy as np
 from strategies.HybridAi import HybridAi
 
+def ahead(values):
+    return np.append(values[12:], [values.iloc[-1]] * 12)
+
 class Leaking(HybridAi):
     def feature_engineering_standard(self, dataframe, metadata, **kwargs):
         dataframe = super().feature_engineering_standard(dataframe, metadata, **kwargs)
-        close = dataframe["close"].to_numpy()
-        later = np.append(close[12:], [close[-1]] * 12)
-        return dataframe.assign(**{"%-later": dataframe["rule_side"] * (later / close - 1)})
+        close, side, paid = (dataframe[name] for name in ("close", "rule_side", "funding_paid"))
+        found = {"own": side * (ahead(close) / close - 1), "funding": ahead(paid) - paid}
+        return dataframe.assign(**{f"%-{k}": found[k] for k in found.keys() & {"WHERE"}})
+
+    def feature_engineering_expand_basic(self, dataframe, metadata, **kwargs):
+        dataframe = super().feature_engineering_expand_basic(dataframe, metadata, **kwargs)
+        close = dataframe["close"]
+        if "WHERE" in (metadata["pair"], metadata["tf"]):
+            dataframe["%-later"] = ahead(close) / close - 1
+        return dataframe
 """
 UNKNOWN = """
 import numpy as np
@@ -141,17 +155,26 @@ class Sometimes(HybridAi):
 
 
 def changed_by_the_future(config, strategy: str, **given) -> bool:
-    """Whether a crash, or a jump, two days before the end changes an earlier prediction.
+    """Whether a crash, or a jump, two days before the end changes an earlier prediction: of all
+    prices and rates that features are made of.
 
     Both runs train: that the same data train the same model is seen as well.
     """
-    cut, prices, found = END - pd.Timedelta(days=2), ["open", "high", "low", "close"], []
+    features = {"include_timeframes": ["1h", "4h"], "include_corr_pairlist": [ETH]}
+    cut, found = END - pd.Timedelta(days=2), []
     for factor in (1.2, 0.8):
-        frame = market()
-        frame.loc[frame["date"] >= cut, prices] *= factor
+        frame, rates = market(), factories.funding(ROWS // 8)
+        later = rates["date"] >= cut
+        rates.loc[later, list(rates.columns[1:])] += (factor - 1) / 20
+        frame.loc[frame["date"] >= cut, ["open", "high", "low", "close"]] *= factor
         write(config, frame)
+        for pair in (BTC, ETH):
+            factories.write_candles(config["datadir"], pair, frame)
+            factories.write_candles(config["datadir"], pair, four_hours(frame), timeframe="4h")
+        factories.write_candles(config["datadir"], BTC, rates, "funding_rate")
         shutil.rmtree(config["user_data_dir"] / "models", ignore_errors=True)
-        column = decided(run(config, strategy, **given), PROBABILITY)[PROBABILITY]
+        ran = run(config, strategy, freqai=freqai(feature_parameters=features), **given)
+        column = decided(ran, PROBABILITY)[PROBABILITY]
         assert column.notna().mean() > 0.9
         found.append(column)
     before, after = ([each[(each.index < cut) == past] for each in found] for past in (True, False))
@@ -163,8 +186,13 @@ def test_later_candles_change_no_prediction(config):
     assert not changed_by_the_future(config, "HybridAi")
 
 
-def test_a_planted_leak_is_seen_in_the_predictions(config, tmp_path):
-    (tmp_path / "Leaking.py").write_text(LEAKING)
+@pytest.mark.parametrize(
+    "where",
+    ["own", *(pytest.param(each, marks=pytest.mark.slow) for each in (ETH, "4h", "funding"))],
+)
+def test_a_planted_leak_is_seen_in_the_predictions(config, tmp_path, where):
+    """Of the pair's own candles, another pair's, a longer timeframe's, and funding."""
+    (tmp_path / "Leaking.py").write_text(LEAKING.replace("WHERE", where))
     assert changed_by_the_future(config, "Leaking", strategy_path=str(tmp_path))
 
 
@@ -223,25 +251,23 @@ class TestTheRulesCarryOn:
         rules_carry_on(run(config), rules, caplog, f"ValueError: {path} is damaged")
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog, kept):
+def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog):
     """Each run says that it has none, until the candles of its training are there."""
-    given = {"freqai": freqai(save_backtest_models=kept)}
     whole = market()
     write(config, whole[whole["date"] >= BEGIN - pd.Timedelta(days=22)])
     for _ in range(2):
         caplog.clear()
         with pytest.raises(OperationalException, match="No data left"):  # to trade on
-            run(config, **given)
+            run(config)
         assert sum("no model from the training" in line for line in caplog.messages) == 1
         assert_counted(caplog, 1, "N are needed")
     folder = config["user_data_dir"] / "models" / "test"
     assert not [*folder.glob("sub-train-*"), *folder.rglob("*.feather")]
-    if kept:
-        assert json.loads((folder / "pair_dictionary.json").read_text())[BTC]["data_path"] == ""
+    # Nor has FreqAI one for a bot.
+    assert json.loads((folder / "pair_dictionary.json").read_text())[BTC]["data_path"] == ""
     write(config, whole)
     caplog.clear()
-    found = decided(run(config, **given), PROBABILITY)
+    found = decided(run(config), PROBABILITY)
     assert found[PROBABILITY].notna().mean() > 0.9
     assert not any("no model" in line for line in caplog.messages)
 
