@@ -147,7 +147,8 @@ def hold_models(folder: Path) -> FileLock | None:
 
 def warn_of_other_pairs(config: Mapping[str, Any]) -> None:
     """Says whose pairs have no model, where a pairlist may bring others than the configuration."""
-    first = next(iter(config.get("pairlists") or []), {}).get("method", "StaticPairList")
+    lists = config.get("pairlists") or [{}]
+    first = lists[0].get("method", "StaticPairList")
     if first != "StaticPairList":
         logger.warning(
             f'"pairlists" begins with {first}: FreqAI has candles of the pairs in '
