@@ -125,9 +125,10 @@ postgres: setup
 fuzz: $(FUZZ)/.ready
 	$(FUZZ)/bin/python -m pytest -n 0 tests/fuzz
 
-# The models that need PyTorch: in `test`, they are skipped.
+# The models that need PyTorch, which `test` and `soak` skip; then each of them in a running bot.
 test-ai: $(AI)/.ready
-	$(AI)/bin/python $(PYTEST) tests/learning tests/bot/hybrid
+	$(AI)/bin/python $(PYTEST) tests/learning tests/bot/hybrid tests/test_hybrid_benchmark.py
+	$(AI)/bin/python $(PYTEST) -m slow tests/integration/test_hybrid_live.py
 
 # Both environments, and what runs in each, at a time: set-up and types keep one core busy each.
 test:
@@ -164,12 +165,13 @@ bench: setup
 	$(BIN)/python -m benchmarks.bench $(BENCH) --json bench/bench.json
 
 # Hours, most of them for the agents: what each model of HybridAi earned on the real candles, and the
-# daily returns of each row with a model as a table, with the verdict on it. IDEAS are this table and
-# what perpkit/research/research-log.toml has beside it: seven trials of models, 343 of the rules.
+# daily returns of each row with a model as a table, and as another one less those of the rules: what
+# the models have added, on which the verdict is. IDEAS are this table and what
+# perpkit/research/research-log.toml has beside it: seven trials of models, 343 of the rules.
 bench-ai: $(AI)/.ready
 	$(AI)/bin/python -m benchmarks.hybrid_ai --folder bench/hybrid_ai --returns bench/hybrid_ai.csv \
-		--model $(MODELS)
-	$(AI)/bin/python -m perpkit.cli verdict bench/hybrid_ai.csv --ideas $(IDEAS)
+		--added bench/hybrid_ai_added.csv --model $(MODELS)
+	$(AI)/bin/python -m perpkit.cli verdict bench/hybrid_ai_added.csv --ideas $(IDEAS)
 
 demo: setup
 	@trap : INT; $(BIN)/python -m perpkit.ops.demo || test $$? -eq 130

@@ -3,11 +3,16 @@
 Stock backtests on the real 1h candles of five pairs, 2022 and 2023, one for each vote: the first
 one trains, a quarter of an hour with the default model and hours with agents, and the others use
 its predictions. Then what the predictions are worth out of sample. `make bench-ai` runs all
-models and writes the daily returns of every row to bench/hybrid_ai.csv, which `perpkit verdict`
-judges. A folder keeps the predictions of each model: give another one after a change.
+models and writes the daily returns of every row to bench/hybrid_ai.csv, and what the model has
+added to those of the rules to bench/hybrid_ai_added.csv, which `perpkit verdict` judges. A folder
+keeps the predictions of each model: give another one after a change.
 
 A window of a pair of which no candle has a usable prediction ends the run: the rules alone would
-make its trades. With `--gaps` it is named below the table instead.
+make its trades. So does a training of an ensemble without all its members. With `--gaps` both are
+named below the table instead. Predictions that a backtest has not used end it in any case.
+
+The confidence scales the stake. It is not the same in each row, so profit and drawdown of the rows
+differ by size, too: their mean confidence is beside them.
 """
 
 from __future__ import annotations
@@ -37,12 +42,19 @@ from perpkit.learning.targets import BarrierRule, barrier_returns, width
 from perpkit.learning.vote import Vote
 from perpkit.market.ranges import ranges
 from perpkit.research.marked import daily_returns, figures, load_export
-from perpkit.signals.confidence import COLUMNS
+from perpkit.signals.confidence import COLUMNS, score_of
 from perpkit.signals.rsi_sma_source import RsiSma
 
 YEARS = "20220101-20231231"
 OVERLAY = REPOSITORY / "config.freqai.json.example"
-HEAD = "| vote | trades | profit | drawdown | Sharpe | profit factor |\n|---|---|---|---|---|---|"
+HEAD = (
+    "| vote | trades | mean confidence | profit | drawdown | Sharpe | profit factor |\n"
+    "|---|---|---|---|---|---|---|"
+)
+# What is logged where the rules have made the trades of all pairs, or of one.
+_UNUSED = ("No model: ", "the model is not used, ")
+# And where an ensemble lacks a member.
+_PARTIAL = "is left out"
 _SEQUENCE: dict[str, Any] = {"freqai": {"conv_width": 24}}
 # What each model needs on top of config.freqai.json.example.
 MODELS: dict[str, dict[str, Any]] = {
@@ -81,8 +93,13 @@ def settings_of(model: str, vote: Vote, horizon: int, pairs: list[str]) -> dict[
 
 def backtest(
     folder: Path, model: str, timerange: str, settings: dict[str, Any]
-) -> tuple[dict[str, Any], float]:
-    """Runs one vote; its statistics, as Freqtrade exports them, and its seconds of CPU."""
+) -> tuple[dict[str, Any], float, list[str]]:
+    """Runs one vote.
+
+    :return: its statistics, as Freqtrade exports them, its seconds of CPU, and what was said of
+        members that an ensemble has left out
+    :raises RuntimeError: if there is no result, or predictions were not used
+    """
     results = folder / "backtest_results"
     shutil.rmtree(results, ignore_errors=True)
     vote = settings["perpkit"]["hybrid"]["vote"]
@@ -105,10 +122,11 @@ def backtest(
     exports = list(results.glob("*.zip"))
     if not exports:
         raise RuntimeError(f"no result of {vote}:\n{usage.output[-4000:]}")
-    # Without a model the rules would make each row, and it would look like one of the model.
-    if "No model: " in usage.output:
-        raise RuntimeError(f"{model} has predicted nothing:\n{usage.output[-4000:]}")
-    return load_export(exports[0]), usage.user_s
+    lines = usage.output.splitlines()
+    # The rules would make such a row, and it would look like one of the model.
+    if unused := [line for line in lines if any(words in line for words in _UNUSED)]:
+        raise RuntimeError("\n".join([f"{model} was not used:", *unused]))
+    return load_export(exports[0]), usage.user_s, [line for line in lines if _PARTIAL in line]
 
 
 def windows(folder: Path, pairs: list[str], timerange: str) -> dict[str, list[Path]]:
@@ -175,6 +193,15 @@ def add_returns(path: Path, name: str, returns: pd.Series) -> None:
     table.assign(**{name: found}).to_csv(path, index_label="date")
 
 
+def keep(path: Path | None, name: str, returns: pd.Series) -> None:
+    """Adds daily returns to a table that is asked for; one that they do not fit ends the run."""
+    try:
+        if path:
+            add_returns(path, name, returns)
+    except ValueError as error:
+        sys.exit(str(error))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where predictions are kept")
@@ -185,6 +212,9 @@ def main() -> None:
     parser.add_argument("--timerange", default=YEARS)
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=PAIRS, metavar="PAIR")
     parser.add_argument("--returns", type=Path, metavar="CSV", help="daily returns of each row")
+    parser.add_argument(
+        "--added", type=Path, metavar="CSV", help="the same, less those of the rules alone"
+    )
     parser.add_argument("--gaps", action="store_true", help="windows may have no model")
     given = parser.parse_args()
     of = candles()
@@ -193,22 +223,30 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         kept = windows(folder, given.pairs, given.timerange)
         print(f"\n{model}\n", HEAD, sep="\n", flush=True)
+        rules, partial = pd.Series(dtype=float), list[str]()
         for vote in Vote:
             settings = settings_of(model, vote, given.horizon, given.pairs)
-            stats, seconds = backtest(folder, model, given.timerange, settings)
+            stats, seconds, left_out = backtest(folder, model, given.timerange, settings)
+            # Later votes use what the first one has predicted, and say nothing of it.
+            partial += left_out
             if (without := gaps(kept)) and not given.gaps:
                 sys.exit("\n".join([f"{model} has no usable prediction in windows of", *without]))
+            if partial and not given.gaps:
+                shutil.rmtree(folder / "models")
+                sys.exit("\n".join([f"{model} was trained in part, and is removed:", *partial]))
             marked = equity(stats, of)
             print(row(vote, marked, stats["trades"]), flush=True)
-            # The rules alone are no trial of a model.
-            if given.returns and vote is not Vote.RULES_ONLY:
-                try:
-                    add_returns(given.returns, f"{model} {vote}", daily_returns(marked))
-                except ValueError as error:
-                    sys.exit(str(error))
+            returns = daily_returns(marked)
+            if vote is Vote.RULES_ONLY:
+                rules = returns  # the first one; it is no trial of a model
+            else:
+                keep(given.returns, f"{model} {vote}", returns)
+                keep(given.added, f"{model} {vote}", returns - rules)
             print(f"{vote}: {seconds:.0f} s of CPU", file=sys.stderr)
         for each in without:
             print(f"without a model, {each}")
+        for each in partial:
+            print(f"in part, {each}")
         found = predicted(kept, given.horizon)
         # Agents give no probability of an outcome.
         if len(found) and PAYS in found:
@@ -216,10 +254,13 @@ def main() -> None:
 
 
 def row(vote: Vote, marked: pd.Series, trades: list[dict[str, Any]]) -> str:
-    shown = figures(marked)
+    """Returns a line of the table; the confidence is the mean over the entries."""
+    shown, scored = figures(marked), {RsiSma().name}
+    confidence = [score_of(trade["enter_tag"], scored) for trade in trades]
+    mean = np.mean(np.array(confidence, dtype=np.float64)) if confidence else np.nan
     return (
-        f"| `{vote}` | {len(trades)} | {shown.profit:+.1%} | {shown.max_drawdown:.1%} | "
-        f"{shown.sharpe:.2f} | {profit_factor(trades):.2f} |"
+        f"| `{vote}` | {len(trades)} | {mean:.2f} | {shown.profit:+.1%} | "
+        f"{shown.max_drawdown:.1%} | {shown.sharpe:.2f} | {profit_factor(trades):.2f} |"
     )
 
 

@@ -16,14 +16,18 @@ from tests.bot.hybrid.trained import need_freqai
 
 need_freqai()
 
+from benchmarks import hybrid_ai  # noqa: E402
 from benchmarks.hybrid_ai import (  # noqa: E402
     MODELS,
     PAIRS,
     add_returns,
+    backtest,
     gaps,
+    row,
     settings_of,
     windows,
 )
+from benchmarks.processes import Usage  # noqa: E402
 from perpkit.bot.hybrid.freqai_settings import refuse_other_task  # noqa: E402
 from perpkit.learning.vote import Vote  # noqa: E402
 from tests.conftest import REPOSITORY  # noqa: E402
@@ -72,6 +76,59 @@ def test_windows_without_a_usable_prediction_are_named(tmp_path):
         f"BTC/USDT:USDT: 1 of 3: {every[1].name}",
         f"ETH/USDT:USDT: 1 of 3: {every[5].name}",
     ]
+
+
+@pytest.fixture
+def said(monkeypatch, tmp_path):
+    """A run of the benchmark whose backtest says this, and has a result."""
+
+    def answer(line):
+        def ran(*_):
+            (tmp_path / "backtest_results").mkdir()
+            (tmp_path / "backtest_results" / "result.zip").touch()
+            return Usage(0, 1.5, 200, f"2023-01-01 - freqtrade - INFO - Loading\n{line}\n")
+
+        monkeypatch.setattr(hybrid_ai, "run", ran)
+        monkeypatch.setattr(hybrid_ai, "load_export", lambda _: {"trades": []})
+        settings = settings_of("Ensemble", Vote.AGREE, 24, PAIRS)
+        return backtest(tmp_path, "Ensemble", "20230101-20230115", settings)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "No model: lightgbm is missing: pip install 'perpkit[ai]'. The rules decide alone.",
+        "BTC/USDT:USDT: the model is not used, KeyError: 'pays'. The rules decide alone.",
+    ],
+)
+def test_a_backtest_that_has_not_used_the_model_is_no_row_of_it(said, line):
+    with pytest.raises(RuntimeError) as found:
+        said(line)
+    assert str(found.value) == f"Ensemble was not used:\n{line}"
+
+
+@pytest.mark.parametrize(
+    ("line", "left_out"),
+    [
+        ("BTC/USDT:USDT: the model has an opinion of 900 candles; 3 were unlike", False),
+        ("BTC/USDT:USDT: LstmTripleBarrier is left out: MemoryError: ", True),
+    ],
+)
+def test_members_that_an_ensemble_lacks_are_named(said, line, left_out):
+    assert said(line) == ({"trades": []}, 1.5, [line] if left_out else [])
+
+
+def test_a_row_has_the_mean_confidence_of_its_entries():
+    marked = pd.Series([1000.0, 1100.0], pd.date_range("2023-01-01", periods=2, tz="UTC"))
+    trades = [
+        {"enter_tag": f"rsi_sma {score}", "profit_abs": won}
+        for score, won in (("0.70", 150.0), ("0.50", -50.0))
+    ]
+    shown = [cell.strip() for cell in row(Vote.AGREE, marked, trades).split("|")]
+    assert shown[1:5] == ["`agree`", "2", "0.60", "+10.0%"]
+    assert row(Vote.AGREE, marked, []).split("|")[3] == " nan "
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """Sets files of FreqAI aside that cannot be read, so that FreqAI makes them again.
 
 FreqAI writes its files in place: a process that is killed, or a full disk, leaves part of one, and
-every later start or backtest fails on it without naming it.
+every later start or backtest fails on it without naming it. A bot with the identifier of a backtest
+removes what belongs to the backtest's predictions, together with models that are old.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from perpkit.bot.running_bot import message_of
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".damaged"
+_PREDICTION = "_prediction.feather"
 # Without one of them FreqAI cannot load a model.
 _PARTS = ("metadata.json", "feature_pipeline.pkl", "label_pipeline.pkl")
 
@@ -39,8 +41,8 @@ _READ: dict[str, Callable[[Path], Any]] = {
 
 
 def set_aside_damaged(folder: Path) -> list[Path]:
-    """Renames what cannot be read of a folder of models, and says so: a file of its own, the files
-    of a model as a whole, with its predictions.
+    """Renames what cannot be used of a folder of models, and says so: a file of its own, the files
+    of a model as a whole, with its predictions, and predictions without their model's metadata.
 
     :return: the old names
     """
@@ -52,9 +54,14 @@ def set_aside_damaged(folder: Path) -> list[Path]:
             found[model] = words
             # FreqAI uses predictions only together with what is known of their model.
             pair, _, stamp = model.name.removeprefix("sub-train-").rpartition("_")
-            of_it = predictions / f"cb_{pair.lower()}_{stamp}_prediction.feather"
+            of_it = predictions / f"cb_{pair.lower()}_{stamp}{_PREDICTION}"
             if of_it.is_file():
                 found.setdefault(of_it, f"{model.name} is damaged")
+    for path in sorted(predictions.glob(f"cb_*{_PREDICTION}")):
+        stem = path.name.removesuffix(_PREDICTION)
+        stamp = stem.rpartition("_")[2]
+        if not any(folder.glob(f"sub-train-*_{stamp}/{stem}_metadata.json")):
+            found.setdefault(path, f"{stem}_metadata.json is missing")
     for path, words in found.items():
         aside = path.with_name(path.name + SUFFIX)
         if aside.is_dir():

@@ -10,9 +10,10 @@ import pandas as pd
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
-from perpkit.bot.hybrid.guarded_model import GuardedModel, words_of
+from perpkit.bot.hybrid.guarded_model import GuardedModel
 from perpkit.bot.hybrid.sequence_model import also_returned
 from perpkit.bot.hybrid.settings import Task
+from perpkit.bot.hybrid.training_queue import words_of
 from perpkit.checks import is_number
 from perpkit.learning.classifier import TooLittleDataError, Untrained, purged
 from perpkit.learning.columns import UNCERTAINTY

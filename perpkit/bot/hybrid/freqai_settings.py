@@ -1,5 +1,6 @@
-"""Checks of the section "freqai" of a configuration: what would leak is refused, and models that
-were made with other settings, or by other versions of what trains them, are not used.
+"""Checks of the section "freqai" of a configuration: what would leak is refused, models that were
+made with other settings, or by other versions of what trains them, are not used, and two bots do
+not share theirs.
 
 Of the models and predictions that FreqAI finds under its `identifier`, it compares names of
 features and numbers of rows only: those of another model, or of other labels, it would use without
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.files.whole_file import put
@@ -22,6 +24,7 @@ from perpkit.learning.trainers import trainers
 logger = logging.getLogger(__name__)
 
 MADE_WITH = "perpkit_made_with.json"
+LOCK = "perpkit.lock"
 # What FreqAI keeps of a training, or of predictions.
 _KEPT = ("sub-train-*", "backtesting_predictions/*.feather", "historic_predictions.pkl")
 _SHOWN = 3
@@ -72,8 +75,9 @@ def refuse_models_of_others(
 ) -> None:
     """Refuses models and predictions of a folder that were made with other settings or versions.
 
-    Other versions alone do not keep a bot from its start, which may have open trades to look after,
-    and which trains its models again before long.
+    Other versions, and settings of which the file knows nothing, as after an upgrade that brings
+    them, do not keep a bot from its start: it may have open trades to look after, and trains its
+    models again before long.
 
     Those of a folder without the file, of Perpkit's first releases, are taken as they are. The
     version of a package counts if it is known of both times: one that is new has made none of them,
@@ -97,10 +101,10 @@ def refuse_models_of_others(
         if name in one_sided or before[name] != present[name]
     ]
     differing = [f"{n} was {_shown(before, n)} and is {_shown(present, n)}" for n in names]
-    if differing and trading and all(name.startswith(_VERSION) for name in names):
+    if differing and trading and all(n.startswith(_VERSION) or n not in before for n in names):
         logger.warning(
-            f"The models of {folder.name!r} are of other versions, {', '.join(differing)}. They "
-            "are used until they are trained again."
+            f"The models of {folder.name!r} were made otherwise, {', '.join(differing)}. They are "
+            "used until they are trained again."
         )
     elif differing:
         more = [f"{len(differing) - _SHOWN} more"] if len(differing) > _SHOWN else []
@@ -119,6 +123,39 @@ def write_made_with(folder: Path, present: Mapping[str, Any]) -> None:
     put(folder / MADE_WITH, json.dumps(present, indent=1).encode())
 
 
+def hold_models(folder: Path) -> FileLock | None:
+    """Locks a folder of models against a second bot, until the lock is let go: each would remove
+    the other's models, and write its own registry over the other's.
+
+    :raises ConfigurationError: another bot holds it
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # A singleton per process, because /reload_config loads the strategy again.
+    lock = FileLock(folder / LOCK, timeout=0, is_singleton=True, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigurationError(
+            f'"freqai.identifier" must be another one, got {folder.name!r}: another bot that is '
+            f"running trains its models in {folder}"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        logger.warning(f"{folder} cannot be locked: a second bot would not be noticed: {error}")
+        return None
+    return lock
+
+
+def warn_of_other_pairs(config: Mapping[str, Any]) -> None:
+    """Says whose pairs have no model, where a pairlist may bring others than the configuration."""
+    lists = config.get("pairlists") or [{}]
+    first = lists[0].get("method", "StaticPairList")
+    if first != "StaticPairList":
+        logger.warning(
+            f'"pairlists" begins with {first}: FreqAI has candles of the pairs in '
+            '"exchange.pair_whitelist" only. Of others the rules decide alone.'
+        )
+
+
 def refuse_other_task(model: Any, task: str) -> None:
     """Refuses a task that the model cannot learn: each of its trainings would fail.
 
@@ -135,7 +172,7 @@ def refuse_other_task(model: Any, task: str) -> None:
 
 
 def refuse_what_leaks(freqai: dict[str, Any]) -> None:
-    """Refuses settings of FreqAI that put later rows before earlier ones.
+    """Refuses settings of FreqAI that let a model, or what is said of it, know of later rows.
 
     :raises ConfigurationError: naming the setting
     """
@@ -150,6 +187,13 @@ def refuse_what_leaks(freqai: dict[str, Any]) -> None:
                 f'"freqai.{where}.{name}" must be false, got {given[name]!r}: a calibration would '
                 "be measured on rows that the model knows"
             )
+    # In a backtest FreqAI writes what it knows of the last training, the calibration error with it,
+    # into the rows of all; in a running bot it then fails on columns beside the labels.
+    if given := freqai.get("fit_live_predictions_candles"):
+        raise ConfigurationError(
+            f'"freqai.fit_live_predictions_candles" must be 0, got {given!r}: a backtest would '
+            "know how well later models are calibrated, and HybridAi reads nothing of what it adds"
+        )
     if not split.get("test_size", 0.1):
         raise ConfigurationError(
             f'"freqai.data_split_parameters.test_size" must be above 0, got '

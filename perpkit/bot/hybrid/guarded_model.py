@@ -11,9 +11,8 @@ import importlib.util
 import logging
 import re
 import shutil
-from collections import Counter, deque
-from collections.abc import Callable
-from threading import Event
+from collections import Counter
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,13 +20,12 @@ import pandas as pd
 
 from perpkit.bot.hybrid.evidence import write_evidence
 from perpkit.bot.hybrid.freqai_settings import refuse_what_leaks
-from perpkit.bot.running_bot import message_of
+from perpkit.bot.hybrid.training_queue import TrainingQueue, words_of
 from perpkit.learning.classifier import CalibratedClassifier, Fit, Untrained, train
 from perpkit.learning.columns import CALIBRATION_ERROR
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_SECONDS = 10.0
 _NUMBER = re.compile(r"\d+")
 
 
@@ -55,34 +53,29 @@ def unavailable(extra: str, error: ModuleNotFoundError) -> type:
     return Unavailable
 
 
-class GuardedModel:
+class GuardedModel(TrainingQueue):
     """Part of a FreqAI model, before FreqAI's own base class.
 
-    A training that fails in a backtest leaves a window without opinions; in a running bot the model
-    before it goes on until it expires, and the next attempt is at the next candle.
+    A training that fails in a backtest leaves a window without opinions, and is tried again in the
+    next run; in a running bot the model before it goes on until it expires, and the next attempt is
+    at the next candle.
     """
 
     # What it can learn, values of "perpkit.hybrid.task"; any where a model says nothing.
     tasks: ClassVar[tuple[str, ...]]
 
     # Of FreqAI's base class.
-    dd: Any
     freqai_info: dict[str, Any]
     ft_params: dict[str, Any]
     live: bool
     model: Any
-    train_queue: deque[str]
-    _stop_event: Event
 
     def __init__(self, config: dict[str, Any], **kwargs: Any) -> None:
-        super().__init__(config=config, **kwargs)  # type: ignore[call-arg]
-        # Pairs whose last training failed, with the reason; and those of them that have to wait.
-        self._failed: dict[str, str] = {}
-        self._waiting: set[str] = set()
-        # What last failed in FreqAI's thread beside a training.
-        self._stumbled = ""
+        super().__init__(config=config, **kwargs)
         # How often the trainings of a backtest's pair failed, by words without numbers.
         self._spoiled: Counter[str] = Counter()
+        # Of the last one: its pair, what was known of that before, its prediction and its folder.
+        self._void: tuple[str, dict[str, Any], Path, Path] | None = None
         refuse_what_leaks(self.freqai_info)
 
     @property
@@ -110,6 +103,7 @@ class GuardedModel:
         return model
 
     def train(self, unfiltered_df: pd.DataFrame, pair: str, dk: Any, **kwargs: Any) -> Any:
+        self._remove_void()
         try:
             return super().train(unfiltered_df, pair, dk, **kwargs)  # type: ignore[misc]
         except Exception as error:
@@ -120,6 +114,8 @@ class GuardedModel:
             words = f"{pair}: no model from the training until {until}: {reason}"
             self.warn_of_training("no model", reason, words)
             self.note_calibration(dk, 1.0)
+            known = dict(self.dd.pair_dict[pair])
+            self._void = pair, known, dk.backtesting_results_path, dk.data_path
             # FreqAI stores them beside the model.
             dk.data_dictionary.setdefault("train_features", pd.DataFrame())
             dk.data_dictionary.setdefault("train_dates", pd.DataFrame())
@@ -137,123 +133,30 @@ class GuardedModel:
             logger.warning(words)
 
     def start(self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any) -> Any:
-        """Answers the strategy, at each candle of a pair; a pair that failed is tried again."""
         pair = metadata["pair"]
         self._spoiled.clear()
-        if pair in self._failed:
-            self._waiting.discard(pair)
-            # FreqAI trains the first of its queue once that is due, and looks at no other: behind
-            # one that was trained, this pair would wait until that one is due again.
-            self._put_first(pair)
-        answer = super().start(dataframe, metadata, strategy)  # type: ignore[misc]
+        try:
+            answer = super().start(dataframe, metadata, strategy)
+        finally:
+            self._remove_void()
         for kind, times in [] if self.live else self._spoiled.items():
             if times > 1:
                 logger.info(f"{pair}: {times - 1} more of its trainings went the same way: {kind}")
         return answer
 
-    def start_live(
-        self, dataframe: pd.DataFrame, metadata: dict[str, Any], strategy: Any, dk: Any
-    ) -> Any:
-        """Answers in a running bot. FreqAI goes through the candles of all pairs for each of them:
-        those of one pair that cannot be continued would take the model from every pair."""
-        start_live = super().start_live  # type: ignore[misc]
-        try:
-            return start_live(dataframe, metadata, strategy, dk)
-        except Exception:
-            if not self._replaced(strategy, dk.all_pairs):
-                raise
-        return start_live(dataframe, metadata, strategy, dk)
-
-    def _replaced(self, strategy: Any, pairs: list[str]) -> bool:
-        """Takes the bot's own candles for stored ones that are missing or end before these begin,
-        as after a failed download; returns whether there were any."""
-        found = False
-        with self.dd.history_lock:
-            for pair in pairs:
-                for timeframe, stored in self.dd.historic_data.get(pair, {}).items():
-                    recent = strategy.dp.get_pair_dataframe(pair, timeframe)
-                    if recent.empty or not (
-                        stored.empty or stored["date"].iloc[-1] < recent["date"].iloc[0]
-                    ):
-                        continue
-                    self.dd.historic_data[pair][timeframe] = recent
-                    found = True
-                    logger.warning(
-                        f"{pair}: its stored candles of {timeframe} are missing or too old: until "
-                        f"a restart, which loads them, the model learns from the last {len(recent)}"
-                    )
-        return found
-
-    def _put_first(self, pair: str) -> None:
-        # The queue is replaced, as FreqAI's thread must never find it empty.
-        others = [each for each in list(self.train_queue) if each != pair]
-        self.train_queue = deque([pair, *others])
-
-    def _start_scanning(self, strategy: Any) -> None:
-        """FreqAI's thread of trainings, which would end, and train no pair again, where something
-        beside a training fails: with a full disk, to write the predictions down."""
-        while not self._stop_event.is_set():
-            try:
-                super()._start_scanning(strategy)  # type: ignore[misc]
-            except Exception as error:
-                reason = words_of(error)
-                if self._stumbled != reason:
-                    self._stumbled = reason
-                    logger.warning(f"FreqAI's thread of trainings goes on after {reason}")
-                self._stop_event.wait(_PAUSE_SECONDS)
-
-    def extract_data_and_train_model(
-        self,
-        new_trained_timerange: Any,
-        pair: str,
-        strategy: Any,
-        dk: Any,
-        data_load_timerange: Any,
-    ) -> None:
-        """Trains the model of a pair in a running bot, in FreqAI's thread."""
-        extract_and_train = super().extract_data_and_train_model  # type: ignore[misc]
-        try:
-            if pair in self._waiting:
-                self._stop_event.wait(_PAUSE_SECONDS)  # FreqAI would ask, and log, each second
-            if pair not in self._waiting:
-                self._try_once(
-                    lambda: extract_and_train(
-                        new_trained_timerange, pair, strategy, dk, data_load_timerange
-                    ),
-                    pair,
-                    dk,
-                )
-        finally:
-            # FreqAI now puts the first pair of its queue last: `start` may have put another first.
-            self._put_first(pair)
-
-    def _try_once(self, training: Callable[[], None], pair: str, dk: Any) -> None:
-        known = self.dd.pair_dict[pair]
-        before = dict(known)
-        try:
-            training()
-        except Exception as error:
-            reason = words_of(error)
-            if known["model_filename"] != before["model_filename"]:
-                # It is saved and in use; what FreqAI does after that has failed.
-                self._trained(pair)
-                logger.warning(f"{pair}: after the training: {reason}")
-                return
-            # FreqAI writes down the time before it saves: the model before it would count as new.
-            known.update(before)
-            if str(dk.data_path) != before["data_path"]:
-                shutil.rmtree(dk.data_path, ignore_errors=True)
-            self._waiting.add(pair)
-            if self._failed.get(pair) != reason:
-                self._failed[pair] = reason
-                logger.warning(f"{pair}: the training failed: {reason}")
-        else:
-            self._trained(pair)
-
-    def _trained(self, pair: str) -> None:
-        self._failed.pop(pair, None)
-        self._waiting.discard(pair)
-        self._stumbled = ""
+    def _remove_void(self) -> None:
+        """Removes what FreqAI has kept of a training of a backtest that failed: it would take that
+        for the prediction of the window in every later run, and train no model for it again."""
+        if self._void is None:
+            return
+        pair, before, prediction, folder = self._void
+        saved = self.dd.pair_dict[pair]["data_path"] == str(folder)
+        self.dd.pair_dict[pair] = before
+        if saved:
+            self.dd.save_drawer_to_disk()
+        prediction.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        self._void = None
 
     def predict(
         self, unfiltered_df: pd.DataFrame, dk: Any, **kwargs: Any
@@ -278,9 +181,3 @@ class GuardedModel:
         columns = [*dk.label_list, *self.model.classes_]
         dk.DI_values, dk.do_predict = np.zeros(rows), np.zeros(rows, dtype=np.int_)
         return pd.DataFrame(0.0, index=range(rows), columns=columns), dk.do_predict
-
-
-def words_of(error: Exception) -> str:
-    """The kind and the first line of an error, without FreqAI's hints."""
-    lines = message_of(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"

@@ -18,11 +18,13 @@ from perpkit.bot.candles.market_columns import MarketColumns
 from perpkit.bot.candles.plot_config import plot_config
 from perpkit.bot.hybrid.damaged_files import set_aside_damaged
 from perpkit.bot.hybrid.freqai_settings import (
+    hold_models,
     made_with,
     models_folder,
     refuse_models_of_others,
     refuse_other_task,
     refuse_what_leaks,
+    warn_of_other_pairs,
     write_made_with,
 )
 from perpkit.bot.hybrid.history import StoredAndRecent
@@ -97,8 +99,11 @@ class HybridStrategy(RsiSmaStrategy):
             "label": asdict(self._present("label").label),
             "source": {name: source[name] for name in ("name", "rule", "trend", "confidence")},
         }
-        present = made_with(self.config, decisive)
-        refuse_models_of_others(folder, present, trading=is_trading(self.config))
+        present, trading = made_with(self.config, decisive), is_trading(self.config)
+        if trading:
+            self._models_lock = hold_models(folder)
+            warn_of_other_pairs(self.config)
+        refuse_models_of_others(folder, present, trading=trading)
         try:
             super().load_freqAI_model()
         except ModuleNotFoundError:

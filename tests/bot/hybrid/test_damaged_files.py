@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 
 import pandas as pd
 import pytest
@@ -82,6 +83,15 @@ def test_a_model_goes_as_a_whole_with_its_predictions(folder, caplog, part, keep
         return
     assert set_aside_damaged(folder) == [folder / MODEL, folder / PREDICTIONS]
     assert path.name in caplog.messages[0]
+    assert set_aside_damaged(folder) == []
+
+
+def test_predictions_go_where_the_metadata_of_their_model_are_gone(folder, caplog):
+    """As after a bot that has removed old models."""
+    shutil.rmtree(folder / MODEL)
+    assert set_aside_damaged(folder) == [folder / PREDICTIONS]
+    [said] = caplog.messages
+    assert said.endswith(f": {STEM}_metadata.json is missing")
     assert set_aside_damaged(folder) == []
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import pytest
+from filelock import FileLock
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.hybrid.freqai_settings import (
+    LOCK,
     MADE_WITH,
+    hold_models,
     made_with,
     models_folder,
     refuse_models_of_others,
+    warn_of_other_pairs,
     write_made_with,
 )
 from tests.bot.hybrid.trained import freqai
@@ -86,6 +90,18 @@ def test_what_differs_is_named_in_one_line(folder, changed, named):
     assert "\n" not in str(found.value)
 
 
+def test_a_setting_that_an_upgrade_brings_keeps_no_bot_from_its_start(folder, caplog):
+    later = present(feature_parameters={"DI_threshold": 1})
+    with caplog.at_level("WARNING"):
+        refuse_models_of_others(folder, later, trading=True)
+    [said] = caplog.messages
+    assert "DI_threshold was not set and is 1. They are used until" in said
+    # One that is there no more was somebody's choice.
+    write_made_with(folder, later)
+    with pytest.raises(ConfigurationError, match="DI_threshold was 1 and is not set"):
+        refuse_models_of_others(folder, present(), trading=True)
+
+
 @pytest.mark.parametrize("package", ["lightgbm", "torch"])
 def test_models_of_another_version_are_refused(tmp_path, monkeypatch, caplog, package):
     versions = {"lightgbm": "4.6.0", "torch": "2.12.0+cpu"}
@@ -128,3 +144,29 @@ def test_without_models_or_without_their_settings_nothing_is_refused(folder, mis
 def test_it_is_freqais_own_folder(tmp_path):
     config = {"user_data_dir": tmp_path, "freqai": freqai(identifier="mine")}
     assert models_folder(config) == tmp_path / "models" / "mine"
+
+
+def test_two_bots_do_not_share_their_models(tmp_path):
+    folder = tmp_path / "models" / "hybrid"
+    first = hold_models(folder)
+    assert hold_models(folder) is first  # after /reload_config
+    other = FileLock(folder / LOCK, timeout=0)  # as of another process
+    with pytest.raises(TimeoutError):
+        other.acquire()
+    first.release(force=True)
+    with other, pytest.raises(ConfigurationError, match=r"freqai.identifier.*got 'hybrid'"):
+        hold_models(folder)
+
+
+@pytest.mark.parametrize(
+    ("pairlists", "lines"),
+    [
+        ([], 0),
+        ([{"method": "StaticPairList"}, {"method": "OpenInterestPairList"}], 0),
+        ([{"method": "OpenInterestPairList"}, {"method": "LiquidityFilter"}], 1),
+    ],
+)
+def test_pairs_that_a_pairlist_brings_have_no_model(caplog, pairlists, lines):
+    warn_of_other_pairs({"pairlists": pairlists})
+    assert len(caplog.messages) == lines
+    assert all("begins with OpenInterestPairList" in line for line in caplog.messages)

@@ -3,6 +3,7 @@ whatever becomes of the model."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -10,17 +11,30 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from freqtrade.enums import RunMode
-from freqtrade.exceptions import ConfigurationError
+from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.resolvers import StrategyResolver
 
-from perpkit.bot.hybrid.freqai_settings import MADE_WITH
+from perpkit.bot.hybrid.freqai_settings import LOCK, MADE_WITH
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
 from tests import factories
-from tests.bot.hybrid.trained import BTC, END, decided, freqai, market, need_freqai, run, write
+from tests.bot.hybrid.trained import (
+    BEGIN,
+    BTC,
+    END,
+    ROWS,
+    decided,
+    freqai,
+    market,
+    need_freqai,
+    run,
+    write,
+)
 
 need_freqai()
 
+ETH = "ETH/USDT:USDT"
 ENTRIES = ["enter_long", "enter_short"]
 
 
@@ -56,11 +70,13 @@ def test_it_trains_and_votes(config, rules, caplog):
     assert any("the model has an opinion of" in line for line in caplog.messages)
 
 
-def test_it_sees_candles_of_several_timeframes(config, caplog):
-    frame = market().set_index("date")
+def four_hours(frame: pd.DataFrame) -> pd.DataFrame:
     how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    longer = frame.resample("4h").agg(how).reset_index()
-    factories.write_candles(config["datadir"], BTC, longer, timeframe="4h")
+    return frame.set_index("date").resample("4h").agg(how).reset_index()
+
+
+def test_it_sees_candles_of_several_timeframes(config, caplog):
+    factories.write_candles(config["datadir"], BTC, four_hours(market()), timeframe="4h")
     features = {"include_timeframes": ["1h", "4h"]}
     found = decided(run(config, freqai=freqai(feature_parameters=features)), PROBABILITY)
     assert found[PROBABILITY].notna().mean() > 0.9, caplog.messages
@@ -96,12 +112,22 @@ LEAKING = """
 import numpy as np
 from strategies.HybridAi import HybridAi
 
+def ahead(values):
+    return np.append(values[12:], [values.iloc[-1]] * 12)
+
 class Leaking(HybridAi):
     def feature_engineering_standard(self, dataframe, metadata, **kwargs):
         dataframe = super().feature_engineering_standard(dataframe, metadata, **kwargs)
-        close = dataframe["close"].to_numpy()
-        later = np.append(close[12:], [close[-1]] * 12)
-        return dataframe.assign(**{"%-later": dataframe["rule_side"] * (later / close - 1)})
+        close, side, paid = (dataframe[name] for name in ("close", "rule_side", "funding_paid"))
+        found = {"own": side * (ahead(close) / close - 1), "funding": ahead(paid) - paid}
+        return dataframe.assign(**{f"%-{k}": found[k] for k in found.keys() & {"WHERE"}})
+
+    def feature_engineering_expand_basic(self, dataframe, metadata, **kwargs):
+        dataframe = super().feature_engineering_expand_basic(dataframe, metadata, **kwargs)
+        close = dataframe["close"]
+        if "WHERE" in (metadata["pair"], metadata["tf"]):
+            dataframe["%-later"] = ahead(close) / close - 1
+        return dataframe
 """
 UNKNOWN = """
 import numpy as np
@@ -129,17 +155,26 @@ class Sometimes(HybridAi):
 
 
 def changed_by_the_future(config, strategy: str, **given) -> bool:
-    """Whether a crash, or a jump, two days before the end changes an earlier prediction.
+    """Whether a crash, or a jump, two days before the end changes an earlier prediction: of all
+    prices and rates that features are made of.
 
     Both runs train: that the same data train the same model is seen as well.
     """
-    cut, prices, found = END - pd.Timedelta(days=2), ["open", "high", "low", "close"], []
+    features = {"include_timeframes": ["1h", "4h"], "include_corr_pairlist": [ETH]}
+    cut, found = END - pd.Timedelta(days=2), []
     for factor in (1.2, 0.8):
-        frame = market()
-        frame.loc[frame["date"] >= cut, prices] *= factor
+        frame, rates = market(), factories.funding(ROWS // 8)
+        later = rates["date"] >= cut
+        rates.loc[later, list(rates.columns[1:])] += (factor - 1) / 20
+        frame.loc[frame["date"] >= cut, ["open", "high", "low", "close"]] *= factor
         write(config, frame)
+        for pair in (BTC, ETH):
+            factories.write_candles(config["datadir"], pair, frame)
+            factories.write_candles(config["datadir"], pair, four_hours(frame), timeframe="4h")
+        factories.write_candles(config["datadir"], BTC, rates, "funding_rate")
         shutil.rmtree(config["user_data_dir"] / "models", ignore_errors=True)
-        column = decided(run(config, strategy, **given), PROBABILITY)[PROBABILITY]
+        ran = run(config, strategy, freqai=freqai(feature_parameters=features), **given)
+        column = decided(ran, PROBABILITY)[PROBABILITY]
         assert column.notna().mean() > 0.9
         found.append(column)
     before, after = ([each[(each.index < cut) == past] for each in found] for past in (True, False))
@@ -151,8 +186,13 @@ def test_later_candles_change_no_prediction(config):
     assert not changed_by_the_future(config, "HybridAi")
 
 
-def test_a_planted_leak_is_seen_in_the_predictions(config, tmp_path):
-    (tmp_path / "Leaking.py").write_text(LEAKING)
+@pytest.mark.parametrize(
+    "where",
+    ["own", *(pytest.param(each, marks=pytest.mark.slow) for each in (ETH, "4h", "funding"))],
+)
+def test_a_planted_leak_is_seen_in_the_predictions(config, tmp_path, where):
+    """Of the pair's own candles, another pair's, a longer timeframe's, and funding."""
+    (tmp_path / "Leaking.py").write_text(LEAKING.replace("WHERE", where))
     assert changed_by_the_future(config, "Leaking", strategy_path=str(tmp_path))
 
 
@@ -211,6 +251,27 @@ class TestTheRulesCarryOn:
         rules_carry_on(run(config), rules, caplog, f"ValueError: {path} is damaged")
 
 
+def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog):
+    """Each run says that it has none, until the candles of its training are there."""
+    whole = market()
+    write(config, whole[whole["date"] >= BEGIN - pd.Timedelta(days=22)])
+    for _ in range(2):
+        caplog.clear()
+        with pytest.raises(OperationalException, match="No data left"):  # to trade on
+            run(config)
+        assert sum("no model from the training" in line for line in caplog.messages) == 1
+        assert_counted(caplog, 1, "N are needed")
+    folder = config["user_data_dir"] / "models" / "test"
+    assert not [*folder.glob("sub-train-*"), *folder.rglob("*.feather")]
+    # Nor has FreqAI one for a bot.
+    assert json.loads((folder / "pair_dictionary.json").read_text())[BTC]["data_path"] == ""
+    write(config, whole)
+    caplog.clear()
+    found = decided(run(config), PROBABILITY)
+    assert found[PROBABILITY].notna().mean() > 0.9
+    assert not any("no model" in line for line in caplog.messages)
+
+
 @pytest.mark.parametrize(
     ("file", "keep", "trained"),
     [
@@ -241,6 +302,18 @@ def test_a_file_that_a_killed_run_has_left_is_made_again(config, caplog, file, k
     assert not any("damaged" in line for line in caplog.messages)
 
 
+def test_a_backtest_after_a_bot_that_has_removed_old_models(config, caplog):
+    """FreqAI keeps the newest folders of a pair, and a backtest needs those of its predictions."""
+    first = decided(run(config), PROBABILITY)
+    for path in (config["user_data_dir"] / "models" / "test").glob("sub-train-*"):
+        shutil.rmtree(path)
+    caplog.clear()
+    pd.testing.assert_frame_equal(decided(run(config), PROBABILITY), first)
+    said = [line for line in caplog.messages if " is damaged and now called " in line]
+    assert len(said) == 2
+    assert all(line.endswith("_metadata.json is missing") for line in said)
+
+
 @pytest.mark.parametrize("keep", [0, 0.3, 0.9])
 @pytest.mark.parametrize(
     ("name", "copy"),
@@ -258,13 +331,7 @@ def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
     from freqtrade.resolvers.freqaimodel_resolver import FreqaiModelResolver
 
     monkeypatch.setattr("freqtrade.freqai.utils.download_all_data_for_training", lambda *_: None)
-    of_it = {
-        **default_futures_config,
-        "runmode": RunMode.DRY_RUN,
-        "strategy": "HybridAi",
-        "freqaimodel": "LightGbmTripleBarrier",
-        "freqai": freqai(),
-    }
+    of_it = trading(default_futures_config)
     drawer = FreqaiModelResolver.load_freqaimodel(of_it).dd
     drawer.historic_predictions[BTC] = pd.DataFrame({"date_pred": market(500)["date"], "pays": 0.5})
     drawer.pair_dict[BTC] = {**drawer.empty_pair_dict, "trained_timestamp": 1_677_628_800}
@@ -286,6 +353,20 @@ def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
     # Of an empty one FreqAI itself reads the copy.
     said = [line for line in caplog.messages if "is damaged and now called" in line]
     assert len(said) == (0 if history and copy and keep == 0 else 1)
+
+
+def test_a_second_bot_with_the_models_of_the_first_one_does_not_start(default_futures_config):
+    strategy = StrategyResolver.load_strategy(trading(default_futures_config))
+    folder = default_futures_config["user_data_dir"] / "models" / "test"
+    folder.mkdir(parents=True)
+    refused = pytest.raises(ConfigurationError, match=r"freqai.identifier.*another bot")
+    with FileLock(folder / LOCK), refused:
+        strategy.load_freqAI_model()
+
+
+def trading(config: dict) -> dict:
+    own = {"strategy": "HybridAi", "freqaimodel": "LightGbmTripleBarrier", "freqai": freqai()}
+    return {**config, "runmode": RunMode.DRY_RUN, **own}
 
 
 def damage(path: Path, keep: float | None) -> None:
@@ -322,6 +403,7 @@ def test_a_feature_that_is_unknown_is_no_opinion(config, tmp_path):
         ({"data_split_parameters": {"test_size": 0.2, "shuffle": True}}, "shuffle"),
         ({"data_split_parameters": {"test_size": 0}}, "test_size"),
         ({"feature_parameters": {"label_period_candles": 0}}, "label_period_candles"),
+        ({"fit_live_predictions_candles": 100}, "fit_live_predictions_candles"),
     ],
 )
 @pytest.mark.parametrize("model", ["LightGbmTripleBarrier", "LightGBMClassifier"])

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import time_machine
+from freqtrade.enums import RunMode
 from freqtrade.strategy import IStrategy
 
-from perpkit.bot.hybrid import guarded_model
+from perpkit.bot.hybrid import training_queue
 from perpkit.bot.hybrid.guarded_model import GuardedModel
 from tests import factories
 from tests.bot.hybrid.trained import freqai, need_freqai
@@ -94,6 +95,7 @@ class Clockwork(Event):
 def bot(default_futures_config, monkeypatch):
     config = {
         **default_futures_config,
+        "runmode": RunMode.DRY_RUN,
         "timeframe": "1h",
         "exchange": {**default_futures_config["exchange"], "pair_whitelist": PAIRS},
         "freqai": freqai(live_retrain_hours=24, purge_old_models=2),
@@ -164,9 +166,53 @@ def test_a_candle_that_closes_within_a_training_holds_up_no_pair(bot, failed):
 
 
 def test_a_candle_that_closes_within_a_pause_holds_up_no_pair(bot, monkeypatch):
-    monkeypatch.setattr(guarded_model, "_PAUSE_SECONDS", 3600)
+    monkeypatch.setattr(training_queue, "_PAUSE_SECONDS", 3600)
     bot.model.failing = {pair: ValueError("no rows") for pair in (A, C)}
     assert bot.run(4) == {A: [0, 1, 2, 3], B: [0], C: [0, 1, 2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("away", "back", "trained"),
+    [
+        (0, 3, {A: [0], B: [0], C: [3]}),  # it never had a model
+        (20, 30, {A: [0, 24], B: [0, 24], C: [0, 30]}),  # its model is older than the others'
+        (1, 30, {A: [0, 24], B: [0, 24], C: [0, 30]}),
+        (0, 99, {A: [0, 24], B: [0, 24], C: []}),
+    ],
+)
+def test_a_pair_that_a_filter_lets_through_again_is_trained(bot, caplog, away, back, trained):
+    """FreqAI takes a pair out of its queue that it finds outside of the whitelist."""
+    hour = 0
+
+    def passed(candle):
+        nonlocal hour
+        hour = candle
+
+    bot.strategy.dp.current_whitelist = lambda: PAIRS[: 2 if away <= hour < back else 3]
+    tried = bot.run(max(trained[A][-1], *trained[C], 0) + 2, passed)
+    assert tried == trained
+    # A pair that is held goes on to be asked about, outside of the whitelist.
+    removed = [line for line in caplog.messages if "removing from train queue" in line]
+    assert len(removed) == 1
+
+
+def test_a_failed_pair_outside_of_the_whitelist_is_left_alone(bot, caplog):
+    bot.model.failing[A] = ValueError("no rows")
+    hour = 0
+
+    def passed(candle):
+        nonlocal hour
+        hour = candle
+
+    bot.strategy.dp.current_whitelist = lambda: PAIRS[1:] if hour in (2, 3) else PAIRS
+    assert bot.run(6, passed)[A] == [0, 1, 4, 5]
+    assert sum("removing from train queue" in line for line in caplog.messages) <= 1
+
+
+def test_a_pair_of_which_freqai_has_no_candles_is_not_queued(bot):
+    bot.strategy.dp.current_whitelist = lambda: [*PAIRS, "SOL/USDT:USDT"]
+    bot.model.start(None, {"pair": "SOL/USDT:USDT"}, bot.strategy)
+    assert sorted(bot.model.train_queue) == PAIRS
 
 
 def test_a_model_that_cannot_be_saved_leaves_the_one_before_it(bot):
