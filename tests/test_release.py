@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import os
+import signal
+import time
 import zipfile
 from pathlib import Path
 
@@ -150,6 +153,22 @@ def test_the_wheel_is_tried_though_it_looks_wrong(monkeypatch, capsys):
     assert checking.main() == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:] == ["wrong: no matrix has passed", "wrong: tests fail", "2 wrong"]
+
+
+def test_a_check_that_is_ended_leaves_no_environment(monkeypatch):
+    left = []
+
+    def tried(_sdist, _wheel, folder):
+        left.append(folder)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr(checking, "build", lambda: (Path("a.tar.gz"), Path("a.whl")))
+    monkeypatch.setattr(checking, "looked_at", lambda *_: iter([]))
+    monkeypatch.setattr(checking, "tried", tried)
+    with pytest.raises(SystemExit, match="143"):
+        checking.main()
+    assert not left[0].exists()
 
 
 def test_a_build_that_fails_says_why(monkeypatch, tmp_path, capsys):
