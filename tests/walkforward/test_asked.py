@@ -30,6 +30,7 @@ from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
 from perpkit.walkforward.worker import Worker
 from tests.bench.backtests import PAIRS, STRATEGIES, alone, backtest, write_candles
 from tests.bot.hybrid.trained import freqai
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 HOURS = pd.to_timedelta(range(1, 100), unit="h")
@@ -180,6 +181,7 @@ def test_each_window_trains_models_of_its_own(userdir, tmp_path):
 FILTER = {"method": "FundingRateFilter", "max_funding_rate_8h": 1e-9}
 
 
+@SLOW
 def test_pairlists_choose_in_tests_where_that_is_asked_for(userdir, tmp_path, capsys):
     """Many stored rates are above the largest one that this filter lets through."""
     configure(userdir, pairlists=[{"method": "StaticPairList"}, FILTER])
