@@ -367,6 +367,8 @@ def test_what_a_link_leads_to_counts(userdir, tmp_path, linked):
 )
 def test_a_first_window_without_candles_before_it_is_shorter(userdir, epochs, start, said):
     """The strategy has 240 start-up candles, and the stored ones begin with the year."""
+    if epochs:
+        pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
     lines = []
     asked(userdir, epochs=epochs, start=datetime(2023, 1, start, tzinfo=UTC)).setup(lines.append)
     assert [said in line for line in lines[:-1]] == ([] if said is None else [True])
@@ -495,6 +497,7 @@ def test_a_run_is_of_one_state_of_perpkit(tmp_path, monkeypatch, path, counts):
     ],
 )
 def test_what_is_on_in_training_only_is_named(userdir, spaces, changed, said):
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
     configure(userdir, **{name: value for name, value in changed.items() if name[0] == "u"})
     lines = []
     protections = changed.get("protections", True)
@@ -505,7 +508,7 @@ def test_what_is_on_in_training_only_is_named(userdir, spaces, changed, said):
 
 def test_spaces_that_the_configuration_decides_are_named(userdir):
     configure(userdir, stoploss=-0.1, trailing_stop=True)
-    config = asked(userdir, epochs=3).setup().config
+    config = asked(userdir).setup().config
     assert decided_spaces(config, ("default",)) == {"stoploss": "stoploss"}
     assert decided_spaces(config, ("all",)) == {
         "stoploss": "stoploss", "trailing": "trailing_stop", "trades": "max_open_trades"
