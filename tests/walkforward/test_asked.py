@@ -31,6 +31,7 @@ from perpkit.walkforward.windows import Calendar, Span, out_of_sample_range
 from perpkit.walkforward.worker import Worker
 from tests.bench.backtests import PAIRS, STRATEGIES, alone, backtest, write_candles
 from tests.bot.hybrid.trained import freqai
+from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 HOURS = pd.to_timedelta(range(1, 100), unit="h")
@@ -181,6 +182,7 @@ def test_each_window_trains_models_of_its_own(userdir, tmp_path):
 FILTER = {"method": "FundingRateFilter", "max_funding_rate_8h": 1e-9}
 
 
+@SLOW
 def test_pairlists_choose_in_tests_where_that_is_asked_for(userdir, tmp_path, capsys):
     """Many stored rates are above the largest one that this filter lets through."""
     configure(userdir, pairlists=[{"method": "StaticPairList"}, FILTER])
@@ -427,6 +429,8 @@ def test_what_a_link_leads_to_counts(userdir, tmp_path, linked):
 )
 def test_a_first_window_without_candles_before_it_is_shorter(userdir, epochs, start, said):
     """The strategy has 240 start-up candles, and the stored ones begin with the year."""
+    if epochs:
+        pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
     lines = []
     asked(userdir, epochs=epochs, start=datetime(2023, 1, start, tzinfo=UTC)).setup(lines.append)
     assert [said in line for line in lines[:-1]] == ([] if said is None else [True])
@@ -555,6 +559,7 @@ def test_a_run_is_of_one_state_of_perpkit(tmp_path, monkeypatch, path, counts):
     ],
 )
 def test_what_is_on_in_training_only_is_named(userdir, spaces, changed, said):
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
     configure(userdir, **{name: value for name, value in changed.items() if name[0] == "u"})
     lines = []
     protections = changed.get("protections", True)
@@ -565,7 +570,7 @@ def test_what_is_on_in_training_only_is_named(userdir, spaces, changed, said):
 
 def test_spaces_that_the_configuration_decides_are_named(userdir):
     configure(userdir, stoploss=-0.1, trailing_stop=True)
-    config = asked(userdir, epochs=3).setup().config
+    config = asked(userdir).setup().config
     assert decided_spaces(config, ("default",)) == {"stoploss": "stoploss"}
     assert decided_spaces(config, ("all",)) == {
         "stoploss": "stoploss", "trailing": "trailing_stop", "trades": "max_open_trades"
