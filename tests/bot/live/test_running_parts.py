@@ -42,7 +42,11 @@ def running(kind, client, dry_run: bool):
         _DataProvider__rpc=SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot)),
         current_whitelist=list,
     )
-    config = {**shared, "runmode": RunMode.DRY_RUN if dry_run else RunMode.LIVE}
+    config = {
+        **shared,
+        "runmode": RunMode.DRY_RUN if dry_run else RunMode.LIVE,
+        "exchange": {"name": kind.__name__.lower()},
+    }
     settings = Settings(use=Switches(refresh=False))
     parts = RunningParts(config, dp, settings, TradeStates(True), lambda *_: 0.0, Refusals())
     replaced = {name for name in OF_THE_BOT if getattr(bot, name) is not before[name]}
