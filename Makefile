@@ -24,7 +24,7 @@ SEED ?= 1
 BENCH ?=
 # Of HybridAi, for bench-ai, and how many variants were tried on its days.
 MODELS ?= LightGbmTripleBarrier LstmTripleBarrier Ensemble PpoAgents
-IDEAS  ?= 351
+IDEAS  ?= 362
 # Options of the matrix.
 COMPAT ?=
 
@@ -166,8 +166,8 @@ bench: setup
 
 # Hours, most of them for the agents: what each model of HybridAi earned on the real candles, and the
 # daily returns of each row with a model as a table, and as another one less those of the rules: what
-# the models have added, on which the verdict is. IDEAS are this table and what
-# perpkit/research/research-log.toml has beside it: seven trials of models, 343 of the rules.
+# the models have added, on which the verdict is. IDEAS are those of perpkit/research/research-log.toml:
+# 343 of the rules, and 19 of models with the twelve of this table.
 bench-ai: $(AI)/.ready
 	$(AI)/bin/python -m benchmarks.hybrid_ai --folder bench/hybrid_ai --returns bench/hybrid_ai.csv \
 		--added bench/hybrid_ai_added.csv --model $(MODELS)
