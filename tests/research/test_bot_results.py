@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.durations import DAY_S
+from perpkit.ops.results_input import Input
 from perpkit.record.decisions import Decision, DecisionLog, Kind
 from perpkit.report.sections.blocked import blocked
 from perpkit.report.view import View, runs_of
@@ -178,12 +179,21 @@ def test_a_balance_that_is_not_recorded_must_be_given(database):
     assert load_results(database, starting_balance=500.0).starting_balance == 500
 
 
-def test_a_balance_that_is_recorded_counts_before_one_that_is_given(database):
-    assert load_results(database, starting_balance=500.0).starting_balance == BALANCE
+@pytest.mark.parametrize(("given", "is_said"), [(500.0, True), (1009.0, False), (None, False)])
+def test_a_balance_that_is_given_counts_before_the_recorded_one(database, given, is_said, capsys):
+    """Freqtrade records the whole wallet, also of a bot that may use a part of it."""
+    found = Input(None, None, "feather", given).results(database, None)
+    assert found.starting_balance == (given or BALANCE)
+    said = "The balance that was given, 500.00 USDT, stands in place of the recorded one, 1,000.00"
+    assert capsys.readouterr().err == (f"{said}: {database}.\n" if is_said else "")
+
+
+def test_a_balance_that_was_recorded_later_is_not_compared(database, capsys):
     wallet = WalletHistory.session.query(WalletHistory).one()
     wallet.timestamp = START + timedelta(hours=2)  # after the first trade
     WalletHistory.session.commit()
-    assert load_results(database, starting_balance=500.0).starting_balance == 500
+    assert Input(None, None, "feather", 500.0).results(database, None).starting_balance == 500
+    assert capsys.readouterr().err == ""
 
 
 @pytest.fixture
