@@ -114,7 +114,7 @@ def _balance_given(found: Results) -> str:
     given, recorded = found.starting_balance, found.recorded_balance
     if recorded is None or abs(given - recorded) <= _SAME_BALANCE * recorded:
         return ""
-    from perpkit.research.explaining import decimals
+    from perpkit.research.causes import decimals
 
     digits = decimals(found.stake_currency)
     return (

@@ -77,7 +77,8 @@ def print_twins(bot: Results, found: Sequence[Explained]) -> None:
     from rich.table import Table
 
     from perpkit.ops.stored import wide_console
-    from perpkit.research.explaining import decimals, sentence
+    from perpkit.research.causes import decimals
+    from perpkit.research.explaining import sentence
 
     table = Table("opened", "pair", "side", box=None, padding=(0, 2, 0, 0))
     for name in ("live", "backtest", "difference"):
