@@ -21,7 +21,7 @@ from perpkit.record.trade_database import TradeDatabase, ms
 from perpkit.record.urls import refuse_url
 from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance, last_balance
 from perpkit.research.locks import Lock, exported_locks
-from perpkit.research.marked import load_export, load_exported_config
+from perpkit.research.marked import NoStrategyError, load_export, load_exported_config
 from perpkit.research.noted import noted_beside, noted_in_export, with_stops
 from perpkit.research.trades import Trade, exported_trade
 
@@ -179,7 +179,9 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     names.discard(None)
     traded = ", ".join(sorted(names))
     if strategy is not None and strategy not in names:
-        raise ValueError(f"strategy must be one of {traded or 'none'} in {path}, got {strategy}")
+        raise NoStrategyError(
+            f"strategy must be one of {traded or 'none'} in {path}, got {strategy}"
+        )
     trades = bot_trades(database, strategy)
     if not trades:
         raise ValueError(f"results must have a trade, got none in {path}")
@@ -205,7 +207,9 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     return Results(
         source=path,
         strategy=strategy or traded or "bot",
-        stake_currency=_one_currency(path, {row.stake_currency or quote for row in own}),
+        stake_currency=_one_currency(
+            path, {row.stake_currency or quote for row in own}, strategy is None and len(names) > 1
+        ),
         timeframe=_timeframe(own[-1].timeframe),
         start=min([first, *known]),
         end=max([last, *known]),
@@ -220,12 +224,19 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     )
 
 
-def _one_currency(path: Path, currencies: set[str]) -> str:
-    """:raises ValueError: for several: their balances are no one account"""
+def _one_currency(path: Path, currencies: set[str], are_several: bool) -> str:
+    """
+    :param are_several: whether a strategy could be chosen
+    :raises ValueError: for several: their balances are no one account
+    """
     if len(currencies) > 1:
         raise ValueError(
             f"results must have one stake currency, got {', '.join(sorted(currencies))} in {path}: "
-            "give the strategy that traded in one of them"
+            + (
+                "give the strategy that traded in one of them"
+                if are_several
+                else "one strategy traded in them, and their balances are no one account"
+            )
         )
     return next(iter(currencies))
 
