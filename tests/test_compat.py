@@ -178,6 +178,10 @@ def test_a_checkout_with_changes_is_no_commit(tmp_path, monkeypatch):
     for more in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a"]):
         subprocess.run([*git, *more], check=True)
     assert re.fullmatch("[0-9a-f]{40}", running.commit_of_checkout())
+    # A whole matrix that has passed writes it, and the next one must be able to go on.
+    (tmp_path / "perpkit/ops").mkdir(parents=True)
+    (tmp_path / "perpkit/ops/passed.json").write_text("{}")
+    assert re.fullmatch("[0-9a-f]{40}", running.commit_of_checkout())
     (tmp_path / "a.py").write_text("changed")
     assert running.commit_of_checkout() == ""
 
@@ -201,6 +205,22 @@ def test_going_on_tries_again_what_has_not_passed(tmp_path, monkeypatch):
     assert matrix_run.main(["--continue", "--out", str(tmp_path)]) == 0
     assert tried == [OLDEST]
     assert json.loads((tmp_path / "passed.json").read_text())["releases"] == ["2026.8", "2026.9"]
+
+
+@pytest.mark.parametrize("here", ["b2", ""])
+def test_what_was_tried_of_other_commits_stays_and_does_not_count(here, tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix_run, "commit_of_checkout", lambda: here)
+    monkeypatch.setattr(matrix_run, "published", lambda: ["2026.8", "2026.9"])
+    given = {"perpkit": __version__, "commit": here}
+    monkeypatch.setattr(matrix_run, "run", lambda cell, *_, **__: good(cell, **given))
+    monkeypatch.setattr(matrix_run, "FILE", tmp_path / "passed.json")
+    others = [good(cell, perpkit=__version__, commit="a1") for cell in MATRIX[:4]]
+    path = written(tmp_path / "compat.json", *others)
+    assert matrix_run.main(["--only", str(OLDEST), "--out", str(tmp_path)]) == 1
+    commits = [each["commit"] for each in json.loads(path.read_text())]
+    assert commits == ["a1", "a1", "a1", here]
+    assert (tmp_path / "compat.md").read_text().count("passed, a1 |") == 3
+    assert not (tmp_path / "passed.json").exists()
 
 
 def test_a_plugin_of_others_that_cannot_be_installed_fails_nothing(tmp_path, monkeypatch):

@@ -193,9 +193,11 @@ def _seals(userdir: Path) -> tuple[Seal, ...]:
 
 def _beside(given: Input, path: Path, strategy: str) -> Results:
     """Returns the other results, of the same strategy if they have it."""
+    from perpkit.research.marked import NoStrategyError
+
     try:
         return given.results(path, strategy)
-    except ValueError:
+    except NoStrategyError:
         return given.results(path, None)
 
 

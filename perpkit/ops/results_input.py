@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -44,10 +45,13 @@ Balance = Annotated[
     typer.Option(
         "--starting-balance",
         min=0.000001,
-        help="Of a bot, in stake currency, if the database does not have it: `dry_run_wallet`, or "
-        "the balance before the first trade. A recorded one counts first.",
+        help="Of a bot, in stake currency: `dry_run_wallet`, or the balance before the first "
+        "trade. By default the recorded one, which can be of more than the bot may use.",
     ),
 ]
+
+# Up to this share, two balances are the same but for what the first hours brought.
+_SAME_BALANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,10 @@ class Input:
         """:raises ValueError, DatabaseError: see `load_results`"""
         from perpkit.research.results import load_results
 
-        return load_results(path, strategy, self.starting_balance)
+        found = load_results(path, strategy, self.starting_balance)
+        if said := _balance_given(found):
+            print(said, file=sys.stderr)
+        return found
 
     def market(self, results: Results, beside: Results | None = None) -> StoredMarket:
         """Returns the stored candles; a bot that has only traded has none.
@@ -100,6 +107,20 @@ class Input:
         if not self.config and beside.is_dir():
             return beside
         return Path(config.get("user_data_dir") or "user_data") / name
+
+
+def _balance_given(found: Results) -> str:
+    """Returns that the balance is not the recorded one, where that says something else."""
+    given, recorded = found.starting_balance, found.recorded_balance
+    if recorded is None or abs(given - recorded) <= _SAME_BALANCE * recorded:
+        return ""
+    from perpkit.research.causes import decimals
+
+    digits = decimals(found.stake_currency)
+    return (
+        f"The balance that was given, {given:,.{digits}f} {found.stake_currency}, stands in place "
+        f"of the recorded one, {recorded:,.{digits}f}: {found.source}."
+    )
 
 
 def as_json(document: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,12 @@ def explained(
     :raises ValueError, DatabaseError: naming what cannot be used
     """
     from perpkit.research.explaining import explained_results
+    from perpkit.research.results import load_results
 
-    # Of a bot's balance nothing is asked here; not every database has it.
-    given = replace(given, starting_balance=given.starting_balance or 1.0)
     of_bot, of_backtest = strategies
-    run = given.results(backtest, of_backtest or of_bot)
-    bot = given.results(live, of_bot or run.strategy)
+    # Of a bot's balance nothing is asked here, and nothing is said; not every database has it.
+    run = load_results(backtest, of_backtest or of_bot, 1.0)
+    bot = load_results(live, of_bot or run.strategy, 1.0)
     return bot, explained_results(bot, run, given.market(run), _seconds(timerange))
 
 
@@ -77,7 +77,8 @@ def print_twins(bot: Results, found: Sequence[Explained]) -> None:
     from rich.table import Table
 
     from perpkit.ops.stored import wide_console
-    from perpkit.research.explaining import decimals, sentence
+    from perpkit.research.causes import decimals
+    from perpkit.research.explaining import sentence
 
     table = Table("opened", "pair", "side", box=None, padding=(0, 2, 0, 0))
     for name in ("live", "backtest", "difference"):

@@ -86,9 +86,17 @@ def userdir_of_run(run: Path, config: list[Path] | None, userdir: Path | None) -
     """Returns the user directory whose log and seals count for a run: the one that is given or a
     given configuration's, else the one that the run lies in, else Freqtrade's default."""
     beside = run.absolute().parent
-    if config or userdir or beside.name != RUNS:
+    if config or userdir or beside.name != RUNS or not _is_user_directory(beside.parent):
         return user_directory(config, userdir)
     return beside.parent
+
+
+def _is_user_directory(folder: Path) -> bool:
+    """Whether it has what only a user directory has; `walkforward` can lie in any folder."""
+    from perpkit.research.research_log import NAME
+    from perpkit.walkforward.holdout import place
+
+    return (folder / "data").is_dir() or (folder / NAME).is_file() or place(folder).is_file()
 
 
 def usual_log(given: Path | None, folder: Path) -> Path | None:

@@ -53,7 +53,7 @@ def bot_locks(database: TradeDatabase) -> tuple[Lock, ...]:
             row.reason or "",
         )
         for row in rows
-        if not is_lifted(bool(row.active), ms(row.lock_end_time))
+        if not is_lifted(bool(row.active), ms(row.lock_end_time), row.reason or "")
     )
 
 

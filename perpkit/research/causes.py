@@ -23,9 +23,16 @@ _DUST = 2.5e-5
 # A fill in dry-run is of the order book, a little beside what was traded.
 _OUTSIDE = 0.001
 _OTHER_SIZE = 0.005
+# Of amounts that are shown, where the stake is of a coin worth more than some dollars; else 2.
+_DECIMALS = {"BTC": 8, "ETH": 6, "BNB": 5}
 _STOPS = frozenset({"stop_loss", "trailing_stop_loss", "stoploss_on_exchange"})
 # Codes of the decision log that mean a lock.
 _LOCKS = frozenset({"lock", "breaker", "latch", "loss", "passive", "paused"})
+
+
+def decimals(currency: str) -> int:
+    """Returns with how many decimals amounts of a stake currency are shown."""
+    return _DECIMALS.get(currency, 2)
 
 
 class Cause(StrEnum):
@@ -144,7 +151,7 @@ class Causes:
 
     def _between(self, live: Trade, backtest: Trade) -> Iterator[Effect]:
         bought = [sum(f.amount for f in t.fills if f.is_entry) for t in (live, backtest)]
-        ratio = bought[0] / bought[1]
+        ratio, digits = bought[0] / bought[1], decimals(self._live.stake_currency)
         if live.closed is None or backtest.closed is None:
             which = "the bot's" if live.closed is None else "the backtest's"
             yield Effect(Cause.OPEN, live.profit - backtest.profit, f"{which} is open")
@@ -160,7 +167,7 @@ class Causes:
             Effect(
                 Cause.FUNDING,
                 live.funding - ratio * backtest.funding,
-                f"{live.funding:+.4g}, not {ratio * backtest.funding:+.4g}",
+                f"{live.funding:+,.{digits}f}, not {ratio * backtest.funding:+,.{digits}f}",
             ),
         ]
         dust = _DUST * bought[0] * live.entry_rate

@@ -8,13 +8,10 @@ from typing import Any
 import pandas as pd
 
 from perpkit.research.accounts import Market
-from perpkit.research.causes import Causes, Explained
+from perpkit.research.causes import Causes, Explained, decimals
 from perpkit.research.results import Results
 from perpkit.research.stress.order import PairCandles
 from perpkit.research.twins import pair_up, span
-
-# Of amounts that are shown, where the stake is of a coin worth more than some dollars; else 2.
-_DECIMALS = {"BTC": 8, "ETH": 6, "BNB": 5}
 
 
 class NoTwinsError(ValueError):
@@ -53,11 +50,6 @@ def explained_results(
         raise NoTwinsError("live and backtest must have a time in common with a trade, got none")
     causes = Causes(bot, run, candles, step.total_seconds())
     return [causes.of(each) for each in twins]
-
-
-def decimals(currency: str) -> int:
-    """Returns with how many decimals amounts of a stake currency are shown."""
-    return _DECIMALS.get(currency, 2)
 
 
 def sentence(found: Sequence[Explained], currency: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from perpkit.durations import MINUTE_MS
 
 # Freqtrade's own, of a pair that it has left, until the candle ends: of a bot only.
 _AFTER_EXIT = "Auto lock"
+# How the reasons of Perpkit's own breakers begin.
+_BREAKERS = re.compile(r"\S+ (reducing|halted): ")
 
 
 class Lock(NamedTuple):
@@ -42,15 +45,16 @@ class Lock(NamedTuple):
         )
 
 
-def is_lifted(active: bool, end_ms: int) -> bool:
+def is_lifted(active: bool, end_ms: int, reason: str) -> bool:
     """Whether a strategy lifted a lock by `unlock_pair` or `unlock_reason`: it is not known when.
 
     Such a lock keeps its end, which is a candle's; `/unlock`, and Perpkit's own breakers, write
-    down the moment at which they end one.
+    down the moment at which they end one. In a backtest that is a candle's end, too, and in older
+    databases the breakers left the end as it was: their locks always count.
 
     :param end_ms: of the lock, ms since 1970 UTC
     """
-    return not active and end_ms % MINUTE_MS == 0
+    return not active and end_ms % MINUTE_MS == 0 and not _BREAKERS.match(reason)
 
 
 def exported_locks(locks: Iterable[Mapping[str, Any]]) -> tuple[Lock, ...]:
@@ -64,7 +68,9 @@ def exported_locks(locks: Iterable[Mapping[str, Any]]) -> tuple[Lock, ...]:
             lock.get("reason") or "",
         )
         for lock in locks
-        if not is_lifted(lock.get("active", True), lock["lock_end_timestamp"])
+        if not is_lifted(
+            lock.get("active", True), lock["lock_end_timestamp"], lock.get("reason") or ""
+        )
     )
 
 

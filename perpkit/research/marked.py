@@ -29,13 +29,17 @@ from perpkit.risk.equity import TradeLedger, profit_curve
 _MOST_BYTES = 2**30
 
 
+class NoStrategyError(ValueError):
+    """Results that do not have a strategy; the message is for the operator."""
+
+
 def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
     """Returns the statistics of one strategy from a backtest export of Freqtrade.
 
     :param path: `backtest-result-*.zip`, or the .json of older releases
     :param strategy: may be omitted if the export has only one
     :raises FileError: if the file is not an export
-    :raises ValueError: if it does not contain the strategy
+    :raises NoStrategyError: if it does not contain the strategy
     """
     try:
         if zipfile.is_zipfile(path):
@@ -49,7 +53,7 @@ def load_export(path: Path, strategy: str | None = None) -> dict[str, Any]:
         strategy = next(iter(strategies))
     if strategy not in strategies:
         known = ", ".join(sorted(strategies))
-        raise ValueError(f"strategy must be one of {known} in {path}, got {strategy}")
+        raise NoStrategyError(f"strategy must be one of {known} in {path}, got {strategy}")
     stats = strategies[strategy]
     try:
         _check(stats)

@@ -21,7 +21,7 @@ from perpkit.record.trade_database import TradeDatabase, ms
 from perpkit.record.urls import refuse_url
 from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance, last_balance
 from perpkit.research.locks import Lock, exported_locks
-from perpkit.research.marked import load_export, load_exported_config
+from perpkit.research.marked import NoStrategyError, load_export, load_exported_config
 from perpkit.research.noted import noted_beside, noted_in_export, with_stops
 from perpkit.research.trades import Trade, exported_trade
 
@@ -43,6 +43,8 @@ class Results:
     :param config: of the backtest; empty where it is not exported
     :param wallet: Freqtrade's own equity, if exported
     :param decisions: that were noted, oldest first; empty where there is no decision log
+    :param recorded_balance: of a bot before its first trade, where the database has it: of the
+        whole wallet, also where the bot may use a part of it
     """
 
     source: Path
@@ -59,6 +61,7 @@ class Results:
     config: Mapping[str, Any] = field(default_factory=dict)
     wallet: pd.Series | None = None
     decisions: tuple[Decision, ...] = ()
+    recorded_balance: float | None = None
 
     @property
     def is_bot(self) -> bool:
@@ -86,7 +89,7 @@ def load_results(
     """Returns the results in a backtest export (.zip or .json) or a trade database (SQLite).
 
     :param strategy: may be omitted if there is only one; of a bot, all trades count then
-    :param starting_balance: of a bot, where the database does not have it
+    :param starting_balance: of a bot; counts before one that the database has
     :raises FileError: if the file is neither
     :raises DatabaseError: if the database cannot be read
     :raises ValueError: if the strategy is not in it, the balance is missing, stakes are of several
@@ -176,7 +179,9 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     names.discard(None)
     traded = ", ".join(sorted(names))
     if strategy is not None and strategy not in names:
-        raise ValueError(f"strategy must be one of {traded or 'none'} in {path}, got {strategy}")
+        raise NoStrategyError(
+            f"strategy must be one of {traded or 'none'} in {path}, got {strategy}"
+        )
     trades = bot_trades(database, strategy)
     if not trades:
         raise ValueError(f"results must have a trade, got none in {path}")
@@ -198,51 +203,67 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     moments += [max(first, last_balance(database) or first)]
     moments += [] if began is None else [began.timestamp()]
     known = [at for at in moments if after <= at <= before]
+    recorded = _recorded_balance(database, first) if is_first else None
     return Results(
         source=path,
         strategy=strategy or traded or "bot",
-        stake_currency=_one_currency(path, {row.stake_currency or quote for row in own}),
+        stake_currency=_one_currency(
+            path, {row.stake_currency or quote for row in own}, strategy is None and len(names) > 1
+        ),
         timeframe=_timeframe(own[-1].timeframe),
         start=min([first, *known]),
         end=max([last, *known]),
-        starting_balance=_starting_balance(database, first, is_first, balance),
+        starting_balance=_starting_balance(recorded, is_first, balance),
         pairs=tuple(sorted({trade.pair for trade in trades})),
         trades=with_stops(trades, decisions),
         locks=tuple(
             lock for lock in bot_locks(database) if lock.until > after and lock.start <= before
         ),
         decisions=tuple(one for one in decisions if after <= one.at.timestamp() <= before),
+        recorded_balance=recorded,
     )
 
 
-def _one_currency(path: Path, currencies: set[str]) -> str:
-    """:raises ValueError: for several: their balances are no one account"""
+def _one_currency(path: Path, currencies: set[str], are_several: bool) -> str:
+    """
+    :param are_several: whether a strategy could be chosen
+    :raises ValueError: for several: their balances are no one account
+    """
     if len(currencies) > 1:
         raise ValueError(
             f"results must have one stake currency, got {', '.join(sorted(currencies))} in {path}: "
-            "give the strategy that traded in one of them"
+            + (
+                "give the strategy that traded in one of them"
+                if are_several
+                else "one strategy traded in them, and their balances are no one account"
+            )
         )
     return next(iter(currencies))
 
 
-def _starting_balance(
-    database: TradeDatabase, first: float, is_first: bool, given: float | None
-) -> float:
-    """Returns the balance before the first trade, as it was recorded, else as it was given.
+def _recorded_balance(database: TradeDatabase, first: float) -> float | None:
+    """Returns the balance that Freqtrade recorded before the first trade; None if there is none.
 
-    :param first: when the first trade was opened, s since 1970 UTC
-    :param is_first: whether no other strategy traded before; what is recorded is from before that
+    :param first: when the first trade of all was opened, s since 1970 UTC
     """
     recorded = first_balance(database)
-    if recorded is not None and recorded[0] <= first and is_first:
-        return recorded[1]
-    if given is None:
+    return recorded[1] if recorded is not None and recorded[0] <= first else None
+
+
+def _starting_balance(recorded: float | None, is_first: bool, given: float | None) -> float:
+    """Returns the balance before the first trade, as it was given, else as it was recorded.
+
+    :param is_first: whether no other strategy traded before; what is recorded is from before that
+    """
+    # A recorded one can be of more than the bot may use, and its date earlier than it was made.
+    balance = recorded if given is None else given
+    if balance is None:
         raise ValueError(
             "starting_balance must be given: the trade database does not have the balance from "
             "before the first trade"
             + ("" if is_first else " of this strategy, which is not its first")
         )
-    return given
+    return balance
 
 
 def _timeframe(minutes: int | None) -> str:

@@ -109,7 +109,9 @@ class Asked:
         strategy_path = Path(path).resolve() if path else None
         before = strategy.startup_candle_count * timeframe_to_seconds(config["timeframe"])
         first = self._first_candle(config, pairs, windows)
-        self._say_if_shorter(windows[0], first + timedelta(seconds=before), say)
+        freqai = config.get("freqai", {})
+        learned = timedelta(days=freqai["train_period_days"] if freqai.get("enabled") else 0)
+        self._say_if_shorter(windows[0], first + timedelta(seconds=before), learned, say)
         if self.epochs:
             check_spaces(strategy, self.spaces)
             for line in searched_only(strategy, self.spaces, protections=self.protections):
@@ -136,7 +138,7 @@ class Asked:
             min_trades=self.min_trades if self.epochs else 0,
             seed=self.seed if self.epochs else 0,
             made_with=made_with(
-                learning=bool(config.get("freqai", {}).get("enabled")),
+                learning=bool(freqai.get("enabled")),
                 searching=self.epochs > 0,
             ),
         )
@@ -213,7 +215,7 @@ class Asked:
         if self.budget is not None and getattr(strategy, "budgets", None) != {self.budget: 1.0}:
             raise ValueError(
                 f"budget must be measured with Confluence, and {self.budget} as its only source "
-                f"that is enabled: its risk is not that of other strategies, got "
+                f"that is enabled, with a budget of 1: its risk is not that of others, got "
                 f"{strategy.get_strategy_name()}"
             )
         for source, until in getattr(strategy, "perpkit_seen_until", {}).items():
@@ -229,16 +231,19 @@ class Asked:
                 )
 
     def _say_if_shorter(
-        self, window: Window, possible: datetime, say: Callable[[str], None]
+        self, window: Window, possible: datetime, learned: timedelta, say: Callable[[str], None]
     ) -> None:
         """
         :param possible: after the start-up candles of the strategy
+        :param learned: how long the first model of FreqAI learns after them
         """
+        possible += learned
         name, begin = ("training", window.train_start) if self.epochs else ("test", self.start)
         if possible > begin:
             say(
                 f"timerange: the {name} of window 1 begins at {possible:%Y-%m-%d %H:%M}, not at "
-                f"{begin:%Y-%m-%d %H:%M}: the first candles are the strategy's start-up candles."
+                f"{begin:%Y-%m-%d %H:%M}: the first candles are the strategy's start-up candles"
+                + (", and those that FreqAI first learns from." if learned else ".")
             )
 
     def _loss_source(self, config: Mapping[str, Any]) -> dict[str, Path]:

@@ -52,6 +52,8 @@ class Search:
             "hyperopt_random_state": self.seed,
             "hyperopt_jobs": 1,
             "enable_protections": self.protections,
+            # Hyperopt has no pairlists while it runs: then only the first would choose, once.
+            "enable_dynamic_pairlist": False,
             "disableparamexport": True,  # nothing is put into force
         }
 

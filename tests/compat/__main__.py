@@ -25,11 +25,19 @@ from tests.compat.table import table
 def earlier(path: Path) -> dict[Cell, Outcome]:
     """What the runs before have written of this commit; nothing where files differ from it."""
     commit = commit_of_checkout()
-    if not commit or not path.is_file():
+    if not commit:
         return {}
-    outcomes = map(Outcome.of_json, json.loads(path.read_text()))
     ours = __version__, commit
-    return {each.cell: each for each in outcomes if (each.perpkit, each.commit) == ours}
+    return {
+        cell: each for cell, each in written_in(path).items() if (each.perpkit, each.commit) == ours
+    }
+
+
+def written_in(path: Path) -> dict[Cell, Outcome]:
+    """What the runs before have written, of any commit."""
+    if not path.is_file():
+        return {}
+    return {each.cell: each for each in map(Outcome.of_json, json.loads(path.read_text()))}
 
 
 def passed(matrix: Sequence[Cell], outcomes: dict[Cell, Outcome], day: str) -> dict[str, object]:
@@ -64,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         "--only",
         nargs="*",
         metavar="2026.9:3.12",
-        help="these cells; the others as last written of this commit",
+        help="these cells; the others stay as they were last written",
     )
     parser.add_argument(
         "--continue",
@@ -77,6 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     if given.only is not None and (unknown := {*given.only} - {*map(str, matrix)}):
         parser.error(f"--only must be of {', '.join(map(str, matrix))}, got {sorted(unknown)}")
     written = given.out / "compat.json"
+    before = written_in(written)
     outcomes = earlier(written) if given.goes_on or given.only is not None else {}
     for cell in matrix:
         done = given.goes_on and cell in outcomes and outcomes[cell].passed
@@ -85,10 +94,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Freqtrade {cell.freqtrade}, Python {cell.python}", file=sys.stderr, flush=True)
         with ended_in_order(), TemporaryDirectory(prefix="compat-cell-") as folder:
             outcomes[cell] = run(cell, Path(folder), plugin=cell == matrix[0])
-        ordered = [outcomes[each] for each in matrix if each in outcomes]
+        # The matrix takes hours: what was tried of other commits stays, and counts for nothing.
+        known = {**before, **outcomes}
+        ordered = [known[each] for each in matrix if each in known]
         content = json.dumps([each.as_json() for each in ordered], indent=2) + "\n"
         put(written, content.encode())
-        put(given.out / "compat.md", table(ordered).encode())
+        put(given.out / "compat.md", table(ordered, before.keys() - outcomes.keys()).encode())
     print(table([outcomes[each] for each in matrix if each in outcomes]), end="")
     found = passed(matrix, outcomes, datetime.now(UTC).date().isoformat())
     if not found:

@@ -17,6 +17,7 @@ from perpkit.ops.results_input import Input
 from perpkit.ops.stored_market import StoredMarket
 from perpkit.record.decisions import Decision, Kind, as_line
 from perpkit.record.places import places
+from perpkit.report.sections import curve
 from perpkit.report.sections.blocked import blocked
 from perpkit.report.view import View, runs_of
 from perpkit.research.results import load_results
@@ -267,6 +268,12 @@ def test_funding(case):
     assert case.causes() == {"funding": pytest.approx(-0.75)}
 
 
+def test_much_funding_is_said_in_full(case):
+    case.live(SPIKED, 10, 20, funding=-12_345.678)
+    case.tested(SPIKED, 10, 20, funding=0.25)
+    assert "(-12,345.68, not +0.25)" in " ".join(case.compared()[1].split())
+
+
 def test_fees(case):
     case.live(SPIKED, 10, 20, fee=0.001)
     case.tested(SPIKED, 10, 20)
@@ -432,3 +439,6 @@ def test_the_locks_after_exits_are_not_those_of_breakers(case, tmp_path):
     assert (run.name, other.name) == ("the backtest", "the bot")
     assert [each.name for each in runs_of(market, bot, another)] == ["bot", "another"]
     assert "have no lock of a breaker" in blocked(View(run, market, other)).why
+    view = View(runs_of(market, bot, another)[0], market)
+    assert curve._locks(view) == []
+    assert curve._global(view) == []

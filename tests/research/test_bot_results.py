@@ -14,6 +14,9 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.durations import DAY_S
+from perpkit.ops.report import _beside
+from perpkit.ops.results_input import Input
+from perpkit.ops.verdict import userdir_of_run
 from perpkit.record.decisions import Decision, DecisionLog, Kind
 from perpkit.report.sections.blocked import blocked
 from perpkit.report.view import View, runs_of
@@ -164,6 +167,16 @@ def test_a_lock_that_was_lifted_at_an_unknown_time_does_not_count(database):
     assert found["Ended"] == ended.timestamp()
 
 
+def test_a_breakers_lock_that_was_released_counts(database):
+    """Older releases of Perpkit left its end as it was, on a whole minute."""
+    reasons = ["FlashCrash halted: BTC fell", "DrawdownBreaker reducing: 5%"]
+    for reason in reasons:
+        PairLocks.lock_pair(BTC, START + timedelta(days=9), reason, now=START)
+        PairLocks.unlock_reason(reason, START + timedelta(hours=1))
+    Trade.commit()
+    assert {lock.reason for lock in load_results(database).locks} == {"Crash: why", *reasons}
+
+
 def test_the_file_is_not_changed(database):
     before = database.read_bytes()
     load_results(database)
@@ -178,12 +191,21 @@ def test_a_balance_that_is_not_recorded_must_be_given(database):
     assert load_results(database, starting_balance=500.0).starting_balance == 500
 
 
-def test_a_balance_that_is_recorded_counts_before_one_that_is_given(database):
-    assert load_results(database, starting_balance=500.0).starting_balance == BALANCE
+@pytest.mark.parametrize(("given", "is_said"), [(500.0, True), (1009.0, False), (None, False)])
+def test_a_balance_that_is_given_counts_before_the_recorded_one(database, given, is_said, capsys):
+    """Freqtrade records the whole wallet, also of a bot that may use a part of it."""
+    found = Input(None, None, "feather", given).results(database, None)
+    assert found.starting_balance == (given or BALANCE)
+    said = "The balance that was given, 500.00 USDT, stands in place of the recorded one, 1,000.00"
+    assert capsys.readouterr().err == (f"{said}: {database}.\n" if is_said else "")
+
+
+def test_a_balance_that_was_recorded_later_is_not_compared(database, capsys):
     wallet = WalletHistory.session.query(WalletHistory).one()
     wallet.timestamp = START + timedelta(hours=2)  # after the first trade
     WalletHistory.session.commit()
-    assert load_results(database, starting_balance=500.0).starting_balance == 500
+    assert Input(None, None, "feather", 500.0).results(database, None).starting_balance == 500
+    assert capsys.readouterr().err == ""
 
 
 @pytest.fixture
@@ -231,6 +253,26 @@ def test_two_stake_currencies_are_no_one_account(two_strategies):
     with pytest.raises(ValueError, match="must have one stake currency, got USDC, USDT in"):
         load_results(two_strategies)
     assert load_results(two_strategies, "Later", 800.0).stake_currency == "USDC"
+    for trade in Trade.session.query(Trade):
+        trade.strategy = "Later"
+    Trade.commit()
+    with pytest.raises(ValueError, match="one strategy traded in them"):
+        load_results(two_strategies)
+
+
+def test_trades_of_others_do_not_stand_beside_a_strategy_that_lacks_a_balance(two_strategies):
+    given = Input(None, None, "feather", None)
+    with pytest.raises(ValueError, match="of this strategy, which is not its first"):
+        _beside(given, two_strategies, "Later")
+    assert len(_beside(given, two_strategies, "Unknown").trades) == 3
+
+
+def test_only_a_user_directory_is_that_of_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "walkforward/x"
+    assert userdir_of_run(run, None, None).absolute() == tmp_path / "user_data"
+    (tmp_path / "data").mkdir()
+    assert userdir_of_run(run, None, None) == tmp_path
 
 
 def test_a_page_of_a_bot(database, tmp_path):

@@ -279,11 +279,20 @@ def test_budgets_that_know_the_days_of_the_tests_are_refused(confluence, until, 
         ("TrendFollowing", {}),  # which risks less a trade, with the same signals
         ("Confluence", {}),
         ("Confluence", {"confluence": {"sources": [{"source": "rsi_sma"}]}}),
+        (
+            "Confluence",
+            {
+                "confluence": {
+                    "budgets": "fixed",
+                    "sources": [{"source": "momentum", "budget": 0.5}],
+                }
+            },
+        ),
     ],
 )
 def test_a_budget_is_measured_as_confluence_trades_the_source(userdir, strategy, perpkit):
     configure(userdir, perpkit=perpkit)
-    refused = f"budget must be measured with Confluence, and momentum as .*, got {strategy}"
+    refused = f"with Confluence, and momentum as .*, with a budget of 1: .*, got {strategy}"
     with pytest.raises(ValueError, match=refused):
         asked(userdir, strategy=strategy, budget="momentum").setup()
 
@@ -434,6 +443,27 @@ def test_a_first_window_without_candles_before_it_is_shorter(userdir, epochs, st
     lines = []
     asked(userdir, epochs=epochs, start=datetime(2023, 1, start, tzinfo=UTC)).setup(lines.append)
     assert [said in line for line in lines[:-1]] == ([] if said is None else [True])
+
+
+def test_what_freqai_learns_from_comes_before_the_first_window(userdir):
+    """The start-up candles end on 11 January, or some later where models need more of them."""
+    learns = {**freqai(), "train_period_days": 12}
+    configure(userdir, freqai=learns, freqaimodel="LightGbmTripleBarrier")
+    lines = []
+    asked(userdir).setup(lines.append)
+    assert "and those that FreqAI first learns from." not in " ".join(lines)
+    asked(userdir, start=datetime(2023, 1, 22, tzinfo=UTC)).setup(lines.append)
+    [said] = [line for line in lines if "first learns from" in line]
+    assert "the test of window 1 begins at 2023-01-23 00:00, not at 2023-01-22" in said
+
+
+def test_a_search_has_pairlists_that_choose_once():
+    """Freqtrade has no pairlists any more when hyperopt runs: its filters would choose nothing."""
+    pytest.importorskip("freqtrade.optimize.hyperopt", exc_type=ImportError)
+    from perpkit.walkforward.optimising import Search
+
+    options = Search(3, ("default",), "SharpeHyperOptLossDaily", 1, 1, True).options()
+    assert options["enable_dynamic_pairlist"] is False
 
 
 def test_it_is_said_before_all_data_is_read(userdir, monkeypatch):

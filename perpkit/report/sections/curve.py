@@ -121,14 +121,14 @@ def _lines(view: View) -> list[dict[str, Any]]:
 
 
 def _global(view: View) -> list[Lock]:
-    locks = [lock for lock in merged(view.run.results.locks) if lock.pair == "*"]
+    locks = [lock for lock in merged(view.run.results.breakers_locks) if lock.pair == "*"]
     locks = [lock for lock in locks if lock.until > view.run.results.start]
     return sorted(locks, key=lambda lock: lock.start - lock.until)[:MOST_SHADES]
 
 
 def _locks(view: View) -> list[dict[str, Any]]:
     """A lane of the locks, which says on hover why entries were refused."""
-    locks = merged(view.run.results.locks)
+    locks = merged(view.run.results.breakers_locks)
     traces = []
     for whole, name, colour in ((True, "all entries locked", BAD), (False, "one pair", MUTED)):
         own = [lock for lock in locks if (lock.pair == "*") is whole][:2000]
@@ -177,6 +177,6 @@ def _shade(lock: Lock) -> dict[str, Any]:
 
 
 def _lacks(view: View) -> list[str]:
-    if view.run.results.locks:
+    if view.run.results.breakers_locks:
         return []
     return ["States of breakers: these results have no lock."]
