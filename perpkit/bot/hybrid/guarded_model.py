@@ -144,6 +144,13 @@ class GuardedModel(TrainingQueue):
                 logger.info(f"{pair}: {times - 1} more of its trainings went the same way: {kind}")
         return answer
 
+    def model_exists(self, dk: Any) -> bool:
+        # In a backtest FreqAI would read an older window's model together with the pipelines and the
+        # calibration error of the pair's last training, even of one that failed.
+        if not self.live:
+            self.dd.meta_data_dictionary.pop(dk.pair, None)
+        return super().model_exists(dk)  # type: ignore[misc]
+
     def _remove_void(self) -> None:
         """Removes what FreqAI has kept of a training of a backtest that failed: it would take that
         for the prediction of the window in every later run, and train no model for it again."""

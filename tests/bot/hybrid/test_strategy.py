@@ -17,6 +17,7 @@ from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.resolvers import StrategyResolver
 
 from perpkit.bot.hybrid.freqai_settings import LOCK, MADE_WITH
+from perpkit.bot.hybrid.guarded_model import GuardedModel
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
 from tests import factories
 from tests.bot.hybrid.trained import (
@@ -270,6 +271,30 @@ def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog):
     found = decided(run(config), PROBABILITY)
     assert found[PROBABILITY].notna().mean() > 0.9
     assert not any("no model" in line for line in caplog.messages)
+
+
+@pytest.mark.slow
+def test_a_stored_model_is_read_with_its_own_pipelines_after_a_training_that_fails(
+    config, caplog, monkeypatch
+):
+    """A later end has its window predicted again, by the model that is there."""
+    fit = GuardedModel.fit_calibrated
+
+    def failing(self, data, dk, *args):
+        if dk.model_filename.endswith(f"_{BEGIN.timestamp():.0f}"):
+            raise ValueError("bad row")
+        return fit(self, data, dk, *args)
+
+    monkeypatch.setattr(GuardedModel, "fit_calibrated", failing)
+    earlier = f"{BEGIN:%Y%m%d}-{END - pd.Timedelta(days=2):%Y%m%d}"
+    run(config, timerange=earlier)
+    caplog.clear()
+    found = decided(run(config), PROBABILITY, ERROR)
+    assert sum("no model from the training" in line for line in caplog.messages) == 1
+    assert not any("Done training" in line for line in caplog.messages)
+    assert found[PROBABILITY].notna().mean() > 0.4
+    shutil.rmtree(config["user_data_dir"] / "models")
+    pd.testing.assert_frame_equal(found, decided(run(config), PROBABILITY, ERROR))
 
 
 @pytest.mark.parametrize(
