@@ -76,7 +76,7 @@ class GuardedModel(TrainingQueue):
         self._spoiled: Counter[str] = Counter()
         # Of the last one: its pair, what was known of that before, its prediction and its folder.
         self._void: tuple[str, dict[str, Any], Path, Path] | None = None
-        refuse_what_leaks(self.freqai_info)
+        refuse_what_leaks(config)
 
     @property
     def horizon(self) -> int:
@@ -145,8 +145,8 @@ class GuardedModel(TrainingQueue):
         return answer
 
     def model_exists(self, dk: Any) -> bool:
-        # In a backtest FreqAI would read an older window's model together with the pipelines and the
-        # calibration error of the pair's last training, even of one that failed.
+        # In a backtest FreqAI would read the model of an older run together with the pipelines and
+        # the calibration error of the pair's last training, even of one that failed.
         if not self.live:
             self.dd.meta_data_dictionary.pop(dk.pair, None)
         return super().model_exists(dk)  # type: ignore[misc]
