@@ -50,6 +50,8 @@ from perpkit.signals.source import Signals
 
 # The least history in candles, and what is added to the need of a source for averages to settle.
 LEAST_STARTUP, SETTLING = 400, 1.05
+# Freqtrade refuses to start with more than five requests of candles; OKX's hold the fewest.
+MOST_STARTUP = 1_499
 MOST_POSITIONS = 1_000  # as for one source
 # Freqtrade asks for no exit signal of a candle that closed longer ago than this, in candles.
 STALE = 2
@@ -91,9 +93,10 @@ class ConfluenceStrategy(PerpStrategy):
         self.plot_config = charts.plots(list(self.enabled))
         self._by_owners: dict[tuple[str, ...], Managing] = {}
         self._by_tag: dict[str | None, Managing] = {}
-        needed = max(map(self._candles_of, self.sources.values()))
-        standing = self.confluence.combining.standing - 1
-        self.startup_candle_count = max(LEAST_STARTUP, ceil(SETTLING * needed) + standing)
+        needed = ceil(SETTLING * max(map(self._candles_of, self.sources.values())))
+        standing = needed + self.confluence.combining.standing - 1
+        # Of claims that stand for longer `candles_needed` says that older ones are missed.
+        self.startup_candle_count = max(LEAST_STARTUP, needed, min(standing, MOST_STARTUP))
 
     @property
     def confluence(self) -> ConfluenceRule:

@@ -57,10 +57,14 @@ def set_aside_damaged(folder: Path) -> list[Path]:
             of_it = predictions / f"cb_{pair.lower()}_{stamp}{_PREDICTION}"
             if of_it.is_file():
                 found.setdefault(of_it, f"{model.name} is damaged")
+    # By the stamp of their folder, which one that is set aside has not.
+    metadata = {
+        (path.parent.name.rpartition("_")[2], path.name)
+        for path in folder.glob("sub-train-*/cb_*_metadata.json")
+    }
     for path in sorted(predictions.glob(f"cb_*{_PREDICTION}")):
         stem = path.name.removesuffix(_PREDICTION)
-        stamp = stem.rpartition("_")[2]
-        if not any(folder.glob(f"sub-train-*_{stamp}/{stem}_metadata.json")):
+        if (stem.rpartition("_")[2], f"{stem}_metadata.json") not in metadata:
             found.setdefault(path, f"{stem}_metadata.json is missing")
     for path, words in found.items():
         aside = path.with_name(path.name + SUFFIX)

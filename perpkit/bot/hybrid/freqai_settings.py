@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from freqtrade.exceptions import ConfigurationError
 
+from perpkit.bot.candles.candles import is_trading
 from perpkit.files.whole_file import put
 from perpkit.learning.trainers import trainers
 
@@ -26,12 +27,15 @@ logger = logging.getLogger(__name__)
 MADE_WITH = "perpkit_made_with.json"
 LOCK = "perpkit.lock"
 # What FreqAI keeps of a training, or of predictions.
-_KEPT = ("sub-train-*", "backtesting_predictions/*.feather", "historic_predictions.pkl")
+_PREDICTIONS = "backtesting_predictions/*.feather"
+_KEPT = ("sub-train-*", _PREDICTIONS, "historic_predictions.pkl")
 _SHOWN = 3
 # Of a package, before its name.
 _VERSION = "version."
+# Of a setting of Perpkit's, before its name.
+_OWN = "perpkit."
 # They say when a model is trained, for how long it is used and what is kept of it, not what it
-# predicts; those of the last line are refused unless they are false.
+# predicts; those of the last lines are false, or refused.
 _WITHOUT_EFFECT = {
     *("enabled", "identifier", "live_retrain_hours", "expiration_hours", "backtest_period_days"),
     *("purge_old_models", "save_backtest_models", "activate_tensorboard", "write_metrics_to_disk"),
@@ -39,8 +43,12 @@ _WITHOUT_EFFECT = {
     *("override_exchange_check", "feature_parameters.plot_feature_importances"),
     *("rl_config.progress_bar", "rl_config.cpu_count"),
     *("feature_parameters.shuffle_after_split", "feature_parameters.reverse_train_test_order"),
-    "data_split_parameters.shuffle",
+    *("data_split_parameters.shuffle", "fit_live_predictions_candles"),
 }
+
+
+class ModelsInUseError(Exception):
+    """Another bot uses the models. The bot starts without them: it may have open trades."""
 
 
 def models_folder(config: Mapping[str, Any]) -> Path:
@@ -62,7 +70,7 @@ def made_with(config: Mapping[str, Any], perpkit: Mapping[str, Any]) -> dict[str
         "freqaimodel": config.get("freqaimodel"),
         "timeframe": config.get("timeframe"),
         **{f"freqai.{key}": freqai[key] for key in sorted(set(freqai) - _WITHOUT_EFFECT)},
-        **{f"perpkit.{key}": value for key, value in _flat(perpkit).items()},
+        **{f"{_OWN}{key}": value for key, value in _flat(perpkit).items()},
         **{f"{_VERSION}{name}": each for name, each in trainers().items()},
     }
     # As they come back from the file.
@@ -77,7 +85,8 @@ def refuse_models_of_others(
 
     Other versions, and settings of which the file knows nothing, as after an upgrade that brings
     them, do not keep a bot from its start: it may have open trades to look after, and trains its
-    models again before long.
+    models again before long. In a backtest only Perpkit's own pass, of which the file of one
+    release knows all: one of FreqAI's may be the user's.
 
     Those of a folder without the file, of Perpkit's first releases, are taken as they are. The
     version of a package counts if it is known of both times: one that is new has made none of them,
@@ -93,6 +102,9 @@ def refuse_models_of_others(
         before = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+    # Of an earlier release, which compared more of them.
+    ignored = {f"freqai.{name}" for name in _WITHOUT_EFFECT}
+    before = {name: value for name, value in before.items() if name not in ignored}
     one_sided = before.keys() ^ present.keys()
     incomparable = {name for name in one_sided if name.startswith(_VERSION)}
     names = [
@@ -101,7 +113,12 @@ def refuse_models_of_others(
         if name in one_sided or before[name] != present[name]
     ]
     differing = [f"{n} was {_shown(before, n)} and is {_shown(present, n)}" for n in names]
-    if differing and trading and all(n.startswith(_VERSION) or n not in before for n in names):
+    new = {name for name in names if name not in before}
+    if trading:
+        passing = new | {name for name in names if name.startswith(_VERSION)}
+    else:
+        passing = {name for name in new if name.startswith(_OWN)}
+    if differing and passing.issuperset(names):
         logger.warning(
             f"The models of {folder.name!r} were made otherwise, {', '.join(differing)}. They are "
             "used until they are trained again."
@@ -115,11 +132,14 @@ def refuse_models_of_others(
         )
 
 
-def write_made_with(folder: Path, present: Mapping[str, Any]) -> None:
-    """Writes down what the models of a folder are made with.
+def write_made_with(folder: Path, present: Mapping[str, Any], *, trading: bool = False) -> None:
+    """Writes down what the models of a folder are made with; a bot leaves that of the predictions
+    of a backtest as it is, because it makes its own models only.
 
     :raises OSError: if it cannot
     """
+    if trading and any(folder.glob(_PREDICTIONS)):
+        return
     put(folder / MADE_WITH, json.dumps(present, indent=1).encode())
 
 
@@ -127,7 +147,7 @@ def hold_models(folder: Path) -> FileLock | None:
     """Locks a folder of models against a second bot, until the lock is let go: each would remove
     the other's models, and write its own registry over the other's.
 
-    :raises ConfigurationError: another bot holds it
+    :raises ModelsInUseError: another bot holds it
     """
     folder.mkdir(parents=True, exist_ok=True)
     # A singleton per process, because /reload_config loads the strategy again.
@@ -135,7 +155,7 @@ def hold_models(folder: Path) -> FileLock | None:
     try:
         lock.acquire()
     except Timeout:
-        raise ConfigurationError(
+        raise ModelsInUseError(
             f'"freqai.identifier" must be another one, got {folder.name!r}: another bot that is '
             f"running trains its models in {folder}"
         ) from None
@@ -171,11 +191,13 @@ def refuse_other_task(model: Any, task: str) -> None:
         )
 
 
-def refuse_what_leaks(freqai: dict[str, Any]) -> None:
+def refuse_what_leaks(config: dict[str, Any]) -> None:
     """Refuses settings of FreqAI that let a model, or what is said of it, know of later rows.
 
+    :param config: of Freqtrade; a setting that harms backtests only is set to 0 for a bot
     :raises ConfigurationError: naming the setting
     """
+    freqai = config["freqai"]
     features, split = freqai["feature_parameters"], freqai.get("data_split_parameters", {})
     for where, given, name in (
         ("feature_parameters", features, "shuffle_after_split"),
@@ -190,10 +212,15 @@ def refuse_what_leaks(freqai: dict[str, Any]) -> None:
     # In a backtest FreqAI writes what it knows of the last training, the calibration error with it,
     # into the rows of all; in a running bot it then fails on columns beside the labels.
     if given := freqai.get("fit_live_predictions_candles"):
-        raise ConfigurationError(
-            f'"freqai.fit_live_predictions_candles" must be 0, got {given!r}: a backtest would '
-            "know how well later models are calibrated, and HybridAi reads nothing of what it adds"
-        )
+        words = f'"freqai.fit_live_predictions_candles" must be 0, got {given!r}'
+        if not is_trading(config):
+            raise ConfigurationError(
+                f"{words}: a backtest would know how well later models are calibrated, and "
+                "HybridAi reads nothing of what it adds"
+            )
+        # A bot may have open trades to look after, and had this setting before an upgrade.
+        freqai["fit_live_predictions_candles"] = 0
+        logger.warning(f"{words}: taken as 0, because FreqAI would fail with it")
     if not split.get("test_size", 0.1):
         raise ConfigurationError(
             f'"freqai.data_split_parameters.test_size" must be above 0, got '

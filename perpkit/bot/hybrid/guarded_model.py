@@ -76,7 +76,7 @@ class GuardedModel(TrainingQueue):
         self._spoiled: Counter[str] = Counter()
         # Of the last one: its pair, what was known of that before, its prediction and its folder.
         self._void: tuple[str, dict[str, Any], Path, Path] | None = None
-        refuse_what_leaks(self.freqai_info)
+        refuse_what_leaks(config)
 
     @property
     def horizon(self) -> int:
@@ -143,6 +143,13 @@ class GuardedModel(TrainingQueue):
             if times > 1:
                 logger.info(f"{pair}: {times - 1} more of its trainings went the same way: {kind}")
         return answer
+
+    def model_exists(self, dk: Any) -> bool:
+        # In a backtest FreqAI would read the model of an older run together with the pipelines and
+        # the calibration error of the pair's last training, even of one that failed.
+        if not self.live:
+            self.dd.meta_data_dictionary.pop(dk.pair, None)
+        return super().model_exists(dk)  # type: ignore[misc]
 
     def _remove_void(self) -> None:
         """Removes what FreqAI has kept of a training of a backtest that failed: it would take that

@@ -18,6 +18,7 @@ from perpkit.bot.candles.market_columns import MarketColumns
 from perpkit.bot.candles.plot_config import plot_config
 from perpkit.bot.hybrid.damaged_files import set_aside_damaged
 from perpkit.bot.hybrid.freqai_settings import (
+    ModelsInUseError,
     hold_models,
     made_with,
     models_folder,
@@ -67,7 +68,7 @@ class HybridStrategy(RsiSmaStrategy):
 
     def load_freqAI_model(self) -> None:  # noqa: N802
         """Loads the model that the configuration names; without FreqAI's packages, or where its own
-        files cannot be used, the rules carry on."""
+        files cannot be used or another bot uses them, the rules carry on."""
         self._no_model = ""
         try:
             if self.config.get("freqai", {}).get("enabled", False):
@@ -77,6 +78,8 @@ class HybridStrategy(RsiSmaStrategy):
                 self._no_model = '"freqai" is not enabled in the configuration'
         except OperationalException:
             raise  # the configuration is wrong, and says so
+        except ModelsInUseError as error:
+            self._no_model = str(error)
         except ModuleNotFoundError as error:
             hint = "" if "pip install" in str(error) else " (pip install 'perpkit[ai]')"
             self._no_model = f"{message_of(error)}{hint}"
@@ -86,7 +89,7 @@ class HybridStrategy(RsiSmaStrategy):
     def _load_model(self) -> None:
         freqai, folder = self.config["freqai"], models_folder(self.config)
         # Freqtrade's own models know nothing of these checks.
-        refuse_what_leaks(freqai)
+        refuse_what_leaks(self.config)
         if not freqai["feature_parameters"].get("label_period_candles"):
             raise ConfigurationError(
                 '"freqai.feature_parameters.label_period_candles" must be at least 1: the '
@@ -113,7 +116,7 @@ class HybridStrategy(RsiSmaStrategy):
                 raise
             super().load_freqAI_model()
         refuse_other_task(self.freqai, self._task())
-        write_made_with(folder, present)
+        write_made_with(folder, present, trading=trading)
 
     def bot_start(self, **kwargs: Any) -> None:
         super().bot_start(**kwargs)

@@ -48,8 +48,7 @@ def accelerate(module: ModuleType) -> None:
         try:
             return run(self, *args, **kwargs)
         finally:
-            if switch := sys.modules.get(_SWITCH):
-                switch.forget()
+            _forget()
 
     kind.__init__, kind.load_bt_data, kind.backtest = init, load_bt_data, backtest
 
@@ -68,6 +67,15 @@ def _follow(config: Mapping[str, Any], *, say: bool = False) -> None:
         # Each epoch of hyperopt comes here again.
         level = logging.WARNING if say else logging.DEBUG
         logger.log(level, "The acceleration cannot follow this run: %r.", error)
+
+
+def _forget() -> None:
+    """Empties what the acceleration remembers of a run; an error there must not hide its result."""
+    try:
+        if switch := sys.modules.get(_SWITCH):
+            switch.forget()
+    except Exception as error:
+        logger.debug("What the acceleration remembers cannot be emptied: %r.", error)
 
 
 def never_while_trading(module: ModuleType) -> None:

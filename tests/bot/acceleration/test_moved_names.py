@@ -10,6 +10,8 @@ import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import freqtrade.optimize
 import pytest
@@ -120,6 +122,35 @@ def test_a_wrong_switch_is_refused_all_the_same():
         Backtesting({"perpkit": {"acceleration": 1}})
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_cannot_be_forgotten_hides_neither_the_result_of_a_run_nor_its_error(
+    monkeypatch, fails
+):
+    class Run:
+        config: ClassVar[dict] = {}
+
+        def load_bt_data(self):
+            pass
+
+        def backtest(self):
+            if fails:
+                raise ValueError("of the run")
+            return "result"
+
+    def broken():
+        raise AttributeError("moved")
+
+    accelerating.accelerate(SimpleNamespace(Backtesting=Run))
+    monkeypatch.setattr(switch, "follow", lambda *_, **__: None)
+    monkeypatch.setattr(switch, "forget", broken)
+    run = Run.__new__(Run)
+    if fails:
+        with pytest.raises(ValueError, match="of the run"):
+            run.backtest()
+    else:
+        assert run.backtest() == "result"
+
+
 RENAMED = ("_run_funding_fees", "_check_trade_exit", "DATE_IDX", "get_pair_precision")
 
 
@@ -165,6 +196,8 @@ def test_a_backtest_of_such_a_freqtrade_has_the_same_trades(
 TRADING = """
 import json, sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.resolvers import StrategyResolver

@@ -212,6 +212,18 @@ def test_the_start_names_open_trades_of_a_source_that_is_gone(default_futures_co
     assert said(swing, slow) == ""
 
 
+def test_claims_that_stand_for_long_ask_for_no_more_candles_than_any_exchange_gives(
+    default_futures_config,
+):
+    """Freqtrade would not start: OKX gives 300 a request, and it makes five at most."""
+    given = {"confluence": {"rule": "agree", "within": 10_000}}
+    subject = started(default_futures_config, "Confluence", perpkit=given)
+    assert subject.startup_candle_count == 5 * 300 - 1
+    has = supply(subject.startup_candle_count, per_request=300)
+    said = [sentence for _, sentence in never(subject.candles_needed(), has, "1h")]
+    assert any("older claims of momentum are missed" in each for each in said)
+
+
 @pytest.mark.parametrize("rule", ["any", "agree", "weighted"])
 def test_claims_that_stand_need_candles_behind_the_first_of_them(default_futures_config, rule):
     """Or a backtest enters by claims that a bot, which has fewer candles, never sees."""

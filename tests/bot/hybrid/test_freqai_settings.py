@@ -6,15 +6,18 @@ from importlib.metadata import version
 
 import pytest
 from filelock import FileLock
+from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.hybrid.freqai_settings import (
     LOCK,
     MADE_WITH,
+    ModelsInUseError,
     hold_models,
     made_with,
     models_folder,
     refuse_models_of_others,
+    refuse_what_leaks,
     warn_of_other_pairs,
     write_made_with,
 )
@@ -102,6 +105,42 @@ def test_a_setting_that_an_upgrade_brings_keeps_no_bot_from_its_start(folder, ca
         refuse_models_of_others(folder, present(), trading=True)
 
 
+def test_a_setting_of_perpkit_that_an_upgrade_brings_refuses_no_backtest(folder, caplog):
+    refuse_models_of_others(folder, present() | {"perpkit.label.new": 1})
+    assert "perpkit.label.new was not set and is 1" in caplog.text
+    added = present(feature_parameters={"DI_threshold": 1}) | {"perpkit.label.new": 1}
+    with pytest.raises(ConfigurationError, match="DI_threshold was not set"):
+        refuse_models_of_others(folder, added)
+
+
+def test_a_bot_does_not_vouch_for_predictions_of_a_backtest(folder):
+    added = present(feature_parameters={"DI_threshold": 1})
+    prediction = folder / "backtesting_predictions" / "cb_btc_1677628800_prediction.feather"
+    prediction.parent.mkdir()
+    prediction.touch()
+    refuse_models_of_others(folder, added, trading=True)
+    write_made_with(folder, added, trading=True)
+    with pytest.raises(ConfigurationError, match="DI_threshold was not set"):
+        refuse_models_of_others(folder, added)
+    prediction.unlink()
+    write_made_with(folder, added, trading=True)
+    refuse_models_of_others(folder, added)
+
+
+def test_a_setting_that_harms_backtests_only_keeps_no_bot_from_its_start(folder, caplog):
+    """Nor is it missed in a file of a release that wrote it down."""
+    config = {"runmode": RunMode.LIVE, "freqai": freqai(fit_live_predictions_candles=100)}
+    for _ in range(2):  # the strategy's check, and the model's
+        refuse_what_leaks(config)
+    assert config["freqai"]["fit_live_predictions_candles"] == 0
+    assert len(caplog.messages) == 1
+    assert "must be 0, got 100: taken as 0" in caplog.messages[0]
+    write_made_with(folder, present() | {"freqai.fit_live_predictions_candles": 100})
+    for trading in (True, False):
+        refuse_models_of_others(folder, present(), trading=trading)
+        refuse_models_of_others(folder, present(fit_live_predictions_candles=0), trading=trading)
+
+
 @pytest.mark.parametrize("package", ["lightgbm", "torch"])
 def test_models_of_another_version_are_refused(tmp_path, monkeypatch, caplog, package):
     versions = {"lightgbm": "4.6.0", "torch": "2.12.0+cpu"}
@@ -154,7 +193,7 @@ def test_two_bots_do_not_share_their_models(tmp_path):
     with pytest.raises(TimeoutError):
         other.acquire()
     first.release(force=True)
-    with other, pytest.raises(ConfigurationError, match=r"freqai.identifier.*got 'hybrid'"):
+    with other, pytest.raises(ModelsInUseError, match=r"freqai.identifier.*got 'hybrid'"):
         hold_models(folder)
 
 

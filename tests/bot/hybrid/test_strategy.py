@@ -17,6 +17,7 @@ from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.resolvers import StrategyResolver
 
 from perpkit.bot.hybrid.freqai_settings import LOCK, MADE_WITH
+from perpkit.bot.hybrid.guarded_model import GuardedModel
 from perpkit.bot.hybrid.opinions import ERROR, PROBABILITY
 from tests import factories
 from tests.bot.hybrid.trained import (
@@ -272,6 +273,30 @@ def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog):
     assert not any("no model" in line for line in caplog.messages)
 
 
+@pytest.mark.slow
+def test_a_stored_model_is_read_with_its_own_pipelines_after_a_training_that_fails(
+    config, caplog, monkeypatch
+):
+    """A later end has its window predicted again, by the model that is there."""
+    fit = GuardedModel.fit_calibrated
+
+    def failing(self, data, dk, *args):
+        if dk.model_filename.endswith(f"_{BEGIN.timestamp():.0f}"):
+            raise ValueError("bad row")
+        return fit(self, data, dk, *args)
+
+    monkeypatch.setattr(GuardedModel, "fit_calibrated", failing)
+    earlier = f"{BEGIN:%Y%m%d}-{END - pd.Timedelta(days=2):%Y%m%d}"
+    run(config, timerange=earlier)
+    caplog.clear()
+    found = decided(run(config), PROBABILITY, ERROR)
+    assert sum("no model from the training" in line for line in caplog.messages) == 1
+    assert not any("Done training" in line for line in caplog.messages)
+    assert found[PROBABILITY].notna().mean() > 0.4
+    shutil.rmtree(config["user_data_dir"] / "models")
+    pd.testing.assert_frame_equal(found, decided(run(config), PROBABILITY, ERROR))
+
+
 @pytest.mark.parametrize(
     ("file", "keep", "trained"),
     [
@@ -355,13 +380,15 @@ def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
     assert len(said) == (0 if history and copy and keep == 0 else 1)
 
 
-def test_a_second_bot_with_the_models_of_the_first_one_does_not_start(default_futures_config):
+def test_a_second_bot_with_the_models_of_the_first_one_starts_without_them(default_futures_config):
+    """It may have open trades to look after."""
     strategy = StrategyResolver.load_strategy(trading(default_futures_config))
     folder = default_futures_config["user_data_dir"] / "models" / "test"
     folder.mkdir(parents=True)
-    refused = pytest.raises(ConfigurationError, match=r"freqai.identifier.*another bot")
-    with FileLock(folder / LOCK), refused:
+    with FileLock(folder / LOCK):
         strategy.load_freqAI_model()
+    assert strategy._no_model.startswith('"freqai.identifier" must be another one')
+    assert "another bot that is running" in strategy._no_model
 
 
 def trading(config: dict) -> dict:
