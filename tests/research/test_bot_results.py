@@ -260,7 +260,7 @@ def test_two_stake_currencies_are_no_one_account(two_strategies):
         load_results(two_strategies)
 
 
-def test_trades_of_others_do_not_stand_beside_a_strategy_that_lacks_a_balance(two_strategies):
+def test_trades_of_others_stand_for_no_strategy_without_a_balance(two_strategies):
     given = Input(None, None, "feather", None)
     with pytest.raises(ValueError, match="of this strategy, which is not its first"):
         _beside(given, two_strategies, "Later")

@@ -212,7 +212,7 @@ def test_the_start_names_open_trades_of_a_source_that_is_gone(default_futures_co
     assert said(swing, slow) == ""
 
 
-def test_claims_that_stand_for_long_ask_for_no_more_candles_than_any_exchange_gives(
+def test_claims_that_stand_for_long_ask_for_no_more_than_there_is(
     default_futures_config,
 ):
     """Freqtrade would not start: OKX gives 300 a request, and it makes five at most."""

@@ -274,7 +274,7 @@ def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog):
 
 
 @pytest.mark.slow
-def test_a_stored_model_is_read_with_its_own_pipelines_after_a_training_that_fails(
+def test_after_a_failed_training_a_model_has_its_own_pipelines(
     config, caplog, monkeypatch
 ):
     """A later end has its window predicted again, by the model that is there."""
@@ -380,7 +380,7 @@ def test_a_bot_that_was_killed_while_freqai_wrote_starts_again(
     assert len(said) == (0 if history and copy and keep == 0 else 1)
 
 
-def test_a_second_bot_with_the_models_of_the_first_one_starts_without_them(default_futures_config):
+def test_a_second_bot_starts_without_the_models_of_the_first(default_futures_config):
     """It may have open trades to look after."""
     strategy = StrategyResolver.load_strategy(trading(default_futures_config))
     folder = default_futures_config["user_data_dir"] / "models" / "test"
