@@ -123,9 +123,7 @@ def test_a_wrong_switch_is_refused_all_the_same():
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_cannot_be_forgotten_hides_no_result_and_no_error(
-    monkeypatch, fails
-):
+def test_what_cannot_be_forgotten_hides_no_result_and_no_error(monkeypatch, fails):
     class Run:
         config: ClassVar[dict] = {}
 

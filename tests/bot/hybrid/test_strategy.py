@@ -274,9 +274,7 @@ def test_a_window_without_a_model_is_trained_once_it_can_be(config, caplog):
 
 
 @pytest.mark.slow
-def test_after_a_failed_training_a_model_has_its_own_pipelines(
-    config, caplog, monkeypatch
-):
+def test_after_a_failed_training_a_model_has_its_own_pipelines(config, caplog, monkeypatch):
     """A later end has its window predicted again, by the model that is there."""
     fit = GuardedModel.fit_calibrated
 
