@@ -126,11 +126,11 @@ def _of_run(
     if not (directory / REQUEST).is_file():
         raise BadInputError(f"run_dir must be the directory of a walk-forward, got {directory}")
     run = read_run(directory)
-    counted = None if ideas else tried(run, log)
-    variants = counted.variants if counted else ideas or 1
-    words = (
-        counted.words if counted else f"Variants tried on these days: {variants:,g}, by --ideas."
-    )
+    if ideas:
+        variants, words = ideas, f"Variants tried on these days: {ideas:,g}, by --ideas."
+    else:
+        counted = tried(run, log)
+        variants, words = counted.variants, counted.words
     hold = holding_beside(run, given.market(as_results(run, directory)))
     found = judged(run, ideas=variants, counted=words, hold=hold, seed=seed)
     proposed, why = _defaults(run)
