@@ -310,22 +310,40 @@ def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
         assert words in found
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_run_as_its_bound_does(number, tmp_path, monkeypatch):
+@pytest.fixture(params=[signal.SIGTERM, signal.SIGHUP])
+def ending(request):
+    """One of the signals that end a run, with its default action, whatever started the tests."""
+    before = signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+def test_a_signal_ends_a_run_as_its_bound_does(ending, tmp_path, monkeypatch):
     def run_until(_: Asked, folder: Path, look: Any, enough: Event) -> Run:
         found = sampled(trades=2)
         look(found)
         [written] = tmp_path.iterdir()
         assert len(json.loads(written.read_text())["samples"]) == 21
-        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), ending)
         assert enough.wait(5)
         return replace(found, compared=5, flat=True, judged=True)
 
     monkeypatch.setattr(endurance, "run", run_until)
-    before = signal.getsignal(number)
     assert main(["--out", str(tmp_path)]) == 0
-    assert signal.getsignal(number) == before
+    assert signal.getsignal(ending) == signal.SIG_DFL
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".md"}
+
+
+def test_a_signal_that_is_ignored_goes_on_being_ignored(ending, tmp_path, monkeypatch):
+    def run_on(_: Asked, folder: Path, look: Any, enough: Event) -> Run:
+        os.kill(os.getpid(), ending)
+        assert not enough.is_set()
+        return replace(sampled(trades=2), compared=5, flat=True, judged=True)
+
+    monkeypatch.setattr(endurance, "run", run_on)
+    signal.signal(ending, signal.SIG_IGN)  # as nohup does with SIGHUP
+    assert main(["--out", str(tmp_path)]) == 0
+    assert signal.getsignal(ending) == signal.SIG_IGN
 
 
 def test_a_run_without_a_sample_can_be_shown():
