@@ -118,9 +118,9 @@ class Asked:
                 say(line)
         loss = self._loss_source(config) if self.epochs else {}
         say(f"Reading all files in {datadir}, to which the run is bound ...")
-        files = deciding_files(strategy, userdir, strategy_path, datadir, windows[-1].test_end)
-        files |= {name: digest_of_file(path) for name, path in loss.items()}
         read = dict(sources(strategy, userdir, strategy_path))
+        files = deciding_files(read, userdir, datadir, windows[-1].test_end)
+        files |= {name: digest_of_file(path) for name, path in loss.items()}
         read |= {name: (path,) for name, path in loss.items()}
         request = Request(
             strategy=strategy.get_strategy_name(),

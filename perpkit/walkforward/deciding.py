@@ -45,21 +45,17 @@ _NO_PART = frozenset({"golive", "ops", "plugins", "report", "venue"})
 Sources = Mapping[str, tuple[Path, ...]]
 
 
-def deciding_files(
-    strategy: Any, userdir: Path, strategy_path: Path | None, datadir: Path, end: datetime
-) -> dict[str, str]:
+def deciding_files(files: Sources, userdir: Path, datadir: Path, end: datetime) -> dict[str, str]:
     """Returns the digests of a strategy's sources, of what they read, and of all stored data.
 
     A strategy may read other pairs than it trades, and positioning: all of the data directory
     counts, up to the end of the last test, beside hidden files, which are locks, and the leverage
     tiers that Freqtrade fetches.
 
-    :param strategy: loaded by Freqtrade, with all that it imports
+    :param files: of the strategy, by :func:`sources`
     :param end: of the last test
     """
-    found = {
-        name: _digest_of(paths) for name, paths in sources(strategy, userdir, strategy_path).items()
-    }
+    found = {name: _digest_of(paths) for name, paths in files.items()}
     for path in every_file(datadir):
         if path.name.startswith(".") or path.match(_TIERS):
             continue
@@ -70,7 +66,10 @@ def deciding_files(
 
 def sources(strategy: Any, userdir: Path, strategy_path: Path | None) -> Sources:
     """Returns the files of a strategy, of what it imports and of what it reads, by the names of
-    their digests."""
+    their digests.
+
+    :param strategy: loaded by Freqtrade, with all that it imports
+    """
     source = Path(strategy.__file__).resolve()
     folders = [source.parent, userdir.resolve()]
     if strategy_path is not None:

@@ -411,7 +411,8 @@ def read_by(userdir):
     asking = asked(userdir)
     strategy = StrategyResolver.load_strategy(asking._config())
     end = asking.calendar.windows(asking.start, asking.end)[-1].test_end
-    return deciding.deciding_files(strategy, userdir, None, userdir / "data/binance", end)
+    files = deciding.sources(strategy, userdir, None)
+    return deciding.deciding_files(files, userdir, userdir / "data/binance", end)
 
 
 @pytest.mark.parametrize("linked", ["futures", "futures/BTC_USDT_USDT-1h-futures.feather"])
