@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from perpkit.ops.stored_market import StoredMarket
     from perpkit.research.research_log import Tried
+    from perpkit.walkforward.plateaus import Proposed
     from perpkit.walkforward.record import Run
 
 _MOST_BYTES = 2**30
@@ -133,7 +134,7 @@ def _of_run(
         variants, words = counted.variants, counted.words
     hold = holding_beside(run, given.market(as_results(run, directory)))
     found = judged(run, ideas=variants, counted=words, hold=hold, seed=seed)
-    proposed, why = _defaults(run)
+    proposed, why = _proposed(run)
     said = [*reservations(found), *([why] if why else [])]
     if hold is None:
         said.append("Holding the same pairs is not shown: there are no candles of them.")
@@ -142,7 +143,8 @@ def _of_run(
             "verdict": sentence(found),
             "passes": found.gate.passes,
             "said": said,
-            "defaults": proposed,
+            "middles": proposed and proposed.middles,
+            "defaults": proposed and proposed.defaults,
             **asdict(found),
         }
         print(json_of(plain(document)))
@@ -184,16 +186,16 @@ def holding_beside(run: Run, market: StoredMarket) -> pd.Series | None:
         return None
 
 
-def _defaults(run: Run) -> tuple[dict[str, Any] | None, str]:
-    """Returns the defaults that the windows give, and why there are none, or what they lack."""
-    from perpkit.walkforward.plateaus import defaults, has_target_tables
+def _proposed(run: Run) -> tuple[Proposed | None, str]:
+    """Returns what the windows give, and why they give nothing, or what it lacks."""
+    from perpkit.walkforward.plateaus import has_target_tables, proposed
 
     if not run.request.epochs:
         return None, ""
     if not run.is_complete:
         return None, "Defaults follow from a run that is complete."
     try:
-        found = defaults(run.results)
+        found = proposed(run.results)
     except ValueError as error:
         return None, f"No defaults: {error}."
     tables = has_target_tables(run.results)

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from perpkit.research.overfitting.gate import Gate
+    from perpkit.walkforward.plateaus import Proposed
     from perpkit.walkforward.verdict import Verdict
 
 
-def print_verdict(found: Verdict, proposed: dict[str, Any] | None = None) -> None:
+def print_verdict(found: Verdict, proposed: Proposed | None = None) -> None:
     """Prints the figures of a run and the verdict on it.
 
-    :param proposed: defaults by `space.parameter`
+    :param proposed: what the windows give for its parameters
     """
     from perpkit.ops.stored import wide_console
     from perpkit.walkforward.verdict_words import sentence
@@ -84,19 +85,22 @@ def _print_figures(console: Console, found: Verdict) -> None:
     console.print(table)
 
 
-def _print_parameters(console: Console, found: Verdict, proposed: dict[str, Any] | None) -> None:
+def _print_parameters(console: Console, found: Verdict, proposed: Proposed | None) -> None:
     from rich.table import Table
 
     table = Table(
-        "parameter", "chosen by the windows", "scatter", "default by the rule",
+        "parameter", "chosen by the windows", "scatter", "middle", "default by the rule",
         box=None, padding=(0, 2, 0, 0),
     )  # fmt: skip
     for one in found.stability:
-        default = "" if proposed is None else str(proposed.get(one.parameter, ""))
+        given = ("", "")
+        if proposed is not None:
+            middle = str(proposed.middles[one.parameter])
+            given = (middle, middle if one.parameter in proposed.defaults else "as it was")
         chosen = " ".join(
             f"{value:g}" if isinstance(value, float) else str(value) for value in one.chosen
         )
-        table.add_row(one.parameter, chosen, _share(one.scatter), default)
+        table.add_row(one.parameter, chosen, _share(one.scatter), *given)
     console.print(table)
 
 

@@ -2,10 +2,11 @@
 
 The rule, see docs/proof.md: in each window but the last, the plateau is the best tenth of its
 epochs by loss, at least `LEAST_EPOCHS`, all of them with enough trades to have a loss; a number's
-value there is the median of the plateau, any other value its most frequent one. The default is the
-median, or the most frequent one, of these windows. The last window is left out, so that its test
-has seen nothing of the defaults. A target table, `roi`, has no default: hyperopt draws its times,
-so that no two tables have the same ones.
+value there is the median of the plateau, any other value its most frequent one. Their middle is the
+median, or the most frequent one, of these windows. It becomes the default where these windows agree
+on the parameter, and else the parameter keeps the one that it had. The last window is left out, so
+that its test has seen nothing of the defaults. A target table, `roi`, has none: hyperopt draws its
+times, so that no two tables have the same ones.
 """
 
 from __future__ import annotations
@@ -22,20 +23,38 @@ from perpkit.walkforward.record import Epoch, WindowResult
 from perpkit.walkforward.stitching import flat
 
 SHARE, LEAST_EPOCHS = 0.1, 5
+# Of twelve windows that choose at random, so little scatter has a probability of 0.5%: with the
+# dozen parameters of a strategy, none of them is likely to seem agreed on by chance.
+AGREED = 0.5
 _TARGETS = "roi"
 
 Values = Mapping[str, Any]
 
 
-def defaults(results: Sequence[WindowResult]) -> dict[str, Any]:
-    """Returns the defaults by `space.parameter` that the windows give.
+@dataclass(frozen=True)
+class Proposed:
+    """By `space.parameter`.
+
+    :param middles: of the plateaus of all windows but the last
+    :param defaults: those of them on which the windows agree; other parameters keep theirs
+    """
+
+    middles: dict[str, Any]
+    defaults: dict[str, Any]
+
+
+def proposed(results: Sequence[WindowResult]) -> Proposed:
+    """Returns what the windows give.
 
     :param results: of all windows, in their order, with the epochs of hyperopt
     :raises ValueError: for fewer than three windows, and for one that has too few epochs
     """
     if len(results) < 3:
         raise ValueError(f"windows must be at least 3 for defaults, got {len(results)}")
-    return middle(plateau(result) for result in results[:-1])
+    before = results[:-1]
+    middles = middle(map(plateau, before))
+    agreed = {one.parameter for one in stability(before) if (one.scatter or 0) <= AGREED}
+    return Proposed(middles, {name: middles[name] for name in middles if name in agreed})
 
 
 def plateau(result: WindowResult) -> dict[str, Any]:

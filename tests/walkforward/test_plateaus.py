@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from perpkit.walkforward.plateaus import defaults, has_target_tables, middle, plateau, stability
+from perpkit.walkforward.plateaus import (
+    Proposed,
+    has_target_tables,
+    middle,
+    plateau,
+    proposed,
+    stability,
+)
 from tests.walkforward.made_runs import epochs, optimised_run, result
 
 FLAT = [0.0] * 60
@@ -58,16 +65,36 @@ def test_a_table_of_targets_has_no_default():
     ]
     windows = [result(number, FLAT, tried=tuple(each)) for number in (1, 2, 3)]
     assert has_target_tables(windows)
-    assert defaults(windows) == {"buy.rsi": 30}
+    assert proposed(windows).defaults == {"buy.rsi": 30}
     assert [one.parameter for one in stability(windows)] == ["buy.rsi"]
     assert not has_target_tables([tried(1, {"rsi": [30] * 5}, [1.0] * 5)])
 
 
-def test_defaults_are_frozen_before_the_last_window():
+@pytest.mark.parametrize("last", [50, -50])
+def test_what_is_proposed_is_frozen_before_the_last_window(last):
     losses = [1.0] * 5
     windows = [tried(n, {"rsi": [value] * 5}, losses) for n, value in enumerate([10, 30, 20], 1)]
-    assert defaults([*windows, tried(4, {"rsi": [50] * 5}, losses)]) == {"buy.rsi": 20}
-    assert defaults([*windows, tried(4, {"rsi": [-50] * 5}, losses)]) == {"buy.rsi": 20}
+    found = proposed([*windows, tried(4, {"rsi": [last] * 5}, losses)])
+    assert found == Proposed({"buy.rsi": 20}, {})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "agreed"),
+    [
+        ([30, 30, 30, 30], True),
+        ([30, 30, 20, 40], True),
+        ([10, 50, 30, 10], False),  # as far apart as what was tried
+    ],
+)
+def test_what_windows_do_not_agree_on_keeps_its_default(chosen, agreed):
+    """Each tries the same values, and the best one is its choice."""
+    windows = [
+        tried(number, {"rsi": [best, 10, 20, 30, 40, 50]}, [0.0, *[1.0] * 5])
+        for number, best in enumerate([*chosen, 10], 1)
+    ]
+    found = proposed(windows)
+    assert found.middles.keys() == {"buy.rsi"}
+    assert found.defaults == (found.middles if agreed else {})
 
 
 @pytest.mark.parametrize(
@@ -80,7 +107,7 @@ def test_defaults_are_frozen_before_the_last_window():
 )
 def test_what_gives_no_defaults(results, said):
     with pytest.raises(ValueError, match=said):
-        defaults(results)
+        proposed(results)
 
 
 def test_what_is_chosen_alike_has_no_scatter():
