@@ -17,7 +17,15 @@ from perpkit.venue.errors import invalid_interval, invalid_symbol, not_trading
 from perpkit.venue.faults.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.market import tape, trades
 from perpkit.venue.market.book import Book, emptied, make_book, volatility_stress, widened
-from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, PriceKind, Times, joined
+from perpkit.venue.market.candles import (
+    INTERVALS_MS,
+    Candles,
+    Floats,
+    PriceKind,
+    Times,
+    bucket_start,
+    joined,
+)
 from perpkit.venue.market.clock import Clock, VirtualClock, iso_minute
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.instruments import Instrument
@@ -229,12 +237,12 @@ class Market:
         now = self.now()
         finest = pair.finest(PriceKind.LAST, now)
         ms = INTERVALS_MS[finest]
-        closed = now // ms
+        closed = bucket_start(now, ms)
         if self._stress.get(symbol, (None,))[0] != closed:
             recent, ordinary = (
                 max(2, span // ms) for span in (_STRESS_RECENT_MS, _STRESS_ORDINARY_MS)
             )
-            candles = self.candles(symbol, finest, end=closed * ms - 1, limit=ordinary + 1)
+            candles = self.candles(symbol, finest, end=closed - 1, limit=ordinary + 1)
             self._stress[symbol] = closed, volatility_stress(candles, recent, ordinary)
         return self._stress[symbol][1]
 
