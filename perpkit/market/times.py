@@ -61,7 +61,7 @@ def shifted(dates: pd.DatetimeIndex, by: timedelta | pd.TimedeltaIndex) -> pd.Da
     return dates_of(dates + by)
 
 
-def opening(at: Times, step: Times, day: int = DAY_S) -> Times:
+def opening(at: Times, step: float, day: int = DAY_S) -> Times:
     """Returns when the candle opened that goes on at a time.
 
     As exchanges and Freqtrade date them: weeks begin on a Monday, all others are counted from 1970.
@@ -74,7 +74,8 @@ def opening(at: Times, step: Times, day: int = DAY_S) -> Times:
     'Monday'
     """
     first = _MONDAY * day if step % (7 * day) == 0 else 0
-    return (at - first) // step * step + first
+    opened: Times = cast(Any, at - first) // step * step + first
+    return opened
 
 
 def dated(frame: pd.DataFrame, column: str = "date") -> pd.DataFrame:
