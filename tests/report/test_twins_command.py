@@ -400,6 +400,19 @@ def test_bad_input_is_named(case, arguments, said):
     assert said in " ".join(result.stderr.split())
 
 
+REFUSED = "live must have trades of one timeframe, that of the backtest, got 5m, 1h in"
+
+
+@pytest.mark.parametrize(("strategy", "said"), [("ByHand", REFUSED), ("Before", "")])
+def test_trades_of_two_timeframes_are_refused(case, strategy, said):
+    """Those of another strategy than the backtest's do not count."""
+    Trade.session.query(Trade).update({"strategy": strategy, "timeframe": 5})
+    Trade.commit()
+    code, _, err = case.compared()
+    assert code == (2 if said else 0)
+    assert said in err
+
+
 def test_the_report_of_both_says_the_same(case):
     case.live(SPIKED, 30, 40, left=110.0)
     case.tested(SPIKED, 30, 40)
