@@ -23,7 +23,7 @@ UNIT: Final = "ms"
 # The first Monday after 1970 began, on a Thursday.
 _MONDAY = 4
 
-Times = TypeVar("Times", int, float, NDArray[np.int64])
+_Times = TypeVar("_Times", int, float, NDArray[np.int64])
 
 
 def dates_of(times: pd.Series | pd.DatetimeIndex | Iterable[datetime]) -> pd.DatetimeIndex:
@@ -61,7 +61,7 @@ def shifted(dates: pd.DatetimeIndex, by: timedelta | pd.TimedeltaIndex) -> pd.Da
     return dates_of(dates + by)
 
 
-def opening(at: Times, step: float, day: int = DAY_S) -> Times:
+def opening(at: _Times, step: float, day: int = DAY_S) -> _Times:
     """Returns when the candle opened that goes on at a time.
 
     As exchanges and Freqtrade date them: weeks begin on a Monday, all others are counted from 1970.
@@ -74,7 +74,7 @@ def opening(at: Times, step: float, day: int = DAY_S) -> Times:
     'Monday'
     """
     first = _MONDAY * day if step % (7 * day) == 0 else 0
-    opened: Times = cast(Any, at - first) // step * step + first
+    opened: _Times = cast(Any, at - first) // step * step + first
     return opened
 
 

@@ -186,7 +186,7 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     names = {row.strategy for row in rows}
     names.discard(None)
     known = ", ".join(sorted(names))
-    if strategy is not None and strategy not in names:
+    if rows and strategy is not None and strategy not in names:
         raise NoStrategyError(
             f"strategy must be one of {known or 'none'} in {path}, got {strategy}"
         )

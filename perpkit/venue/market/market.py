@@ -13,19 +13,12 @@ from zlib import crc32
 import numpy as np
 
 from perpkit.durations import DAY_MS, HOUR_MS
+from perpkit.market.times import opening
 from perpkit.venue.errors import invalid_interval, invalid_symbol, not_trading
 from perpkit.venue.faults.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.market import tape, trades
 from perpkit.venue.market.book import Book, emptied, make_book, volatility_stress, widened
-from perpkit.venue.market.candles import (
-    INTERVALS_MS,
-    Candles,
-    Floats,
-    PriceKind,
-    Times,
-    bucket_start,
-    joined,
-)
+from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, PriceKind, Times, joined
 from perpkit.venue.market.clock import Clock, VirtualClock, iso_minute
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.instruments import Instrument
@@ -237,7 +230,7 @@ class Market:
         now = self.now()
         finest = pair.finest(PriceKind.LAST, now)
         ms = INTERVALS_MS[finest]
-        closed = bucket_start(now, ms)
+        closed = opening(now, ms, DAY_MS)
         if self._stress.get(symbol, (None,))[0] != closed:
             recent, ordinary = (
                 max(2, span // ms) for span in (_STRESS_RECENT_MS, _STRESS_ORDINARY_MS)
