@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class Results:
     :param decisions: that were noted, oldest first; empty where there is no decision log
     :param recorded_balance: of a bot before its first trade, where the database has it: of the
         whole wallet, also where the bot may use a part of it
-    :param earlier_timeframes: of a bot's trades before its last one, where they are others
+    :param strategies, timeframes: all that the trades of a bot are of; with a strategy that was
+        chosen, that one and its own
     """
 
     source: Path
@@ -69,7 +70,8 @@ class Results:
     wallet: pd.Series | None = None
     decisions: tuple[Decision, ...] = ()
     recorded_balance: float | None = None
-    earlier_timeframes: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    timeframes: tuple[str, ...] = ()
 
     @property
     def is_bot(self) -> bool:
@@ -183,13 +185,7 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     rows = database.rows(
         "SELECT strategy, stake_currency, timeframe, open_date FROM trades ORDER BY id"
     )
-    names = {row.strategy for row in rows}
-    names.discard(None)
-    known = ", ".join(sorted(names))
-    if rows and strategy is not None and strategy not in names:
-        raise NoStrategyError(
-            f"strategy must be one of {known or 'none'} in {path}, got {strategy}"
-        )
+    names = _strategies(path, rows, strategy)
     trades = bot_trades(database, strategy)
     if not trades:
         raise ValueError(f"results must have a trade, got none in {path}")
@@ -201,14 +197,13 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     decisions = [one for one in noted_beside(path) if began is None or one.at >= began]
     seen = [at for at in seen_at(database, decisions, traded.first) if traded.has(at)]
     recorded = balance_before(database, traded.first) if traded.is_first else None
-    timeframe, *earlier = dict.fromkeys(_timeframe(row.timeframe) for row in reversed(own))
     return Results(
         source=path,
-        strategy=strategy or known or "bot",
+        strategy=", ".join(names) or "bot",
         stake_currency=_one_currency(
-            path, {row.stake_currency or quote for row in own}, strategy is None and len(names) > 1
+            path, {row.stake_currency or quote for row in own}, len(names) > 1
         ),
-        timeframe=timeframe,
+        timeframe=_timeframe(own[-1].timeframe),
         start=min([traded.first, *seen]),
         end=max([traded.last, *seen]),
         starting_balance=_starting_balance(recorded, traded.is_first, balance),
@@ -221,8 +216,21 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
         ),
         decisions=tuple(one for one in decisions if traded.has(one.at.timestamp())),
         recorded_balance=recorded,
-        earlier_timeframes=tuple(earlier),
+        strategies=names,
+        timeframes=tuple(dict.fromkeys(_timeframe(row.timeframe) for row in own)),
     )
+
+
+def _strategies(path: Path, rows: Sequence[Any], strategy: str | None) -> tuple[str, ...]:
+    """Returns the one that was chosen, else all that a bot's trades are of.
+
+    :raises NoStrategyError: for one of which there is no trade
+    """
+    names = tuple(sorted({row.strategy for row in rows} - {None}))
+    if rows and strategy is not None and strategy not in names:
+        known = ", ".join(names) or "none"
+        raise NoStrategyError(f"strategy must be one of {known} in {path}, got {strategy}")
+    return names if strategy is None else (strategy,)
 
 
 def _one_currency(path: Path, currencies: set[str], are_several: bool) -> str:

@@ -413,6 +413,25 @@ def test_trades_of_two_timeframes_are_refused(case, strategy, said):
     assert said in err
 
 
+def test_the_report_tells_two_strategies_apart(case):
+    Trade.session.query(Trade).update({"strategy": "Before"})
+    Trade.commit()
+    case.compared()
+    asked = ["report", case.database, "--with", case.folder / "export.json", "--json"]
+    asked += ["--starting-balance", 1000, "--out", case.folder / "page.html"]
+    asked += ["--datadir", case.folder / "data"]
+    for options, said in (
+        ([], "one strategy, that of the backtest, got Before, ByHand"),
+        (
+            ["--strategy", "ByHand"],
+            "1 trades have a twin, 0 are the bot",
+        ),
+    ):
+        result = CliRunner().invoke(app, [str(each) for each in (*asked, *options)])
+        assert result.exit_code == 0, result.stderr
+        assert said in (case.folder / "page.html").read_text()
+
+
 def test_the_report_of_both_says_the_same(case):
     case.live(SPIKED, 30, 40, left=110.0)
     case.tested(SPIKED, 30, 40)
