@@ -21,8 +21,8 @@ from freqtrade.misc import deep_merge_dicts
 
 from benchmarks.backtests import DATA, HOUR, REPOSITORY, candles, freqtrade, own_settings
 from benchmarks.offline import offline
+from perpkit.ops.verdict import tried
 from perpkit.research.holding import holding
-from perpkit.research.research_log import SHIPPED, read_log, variants_tried
 from perpkit.walkforward.asked import settings_of
 from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.run_directory import (
@@ -119,10 +119,8 @@ def judged(directory: Path) -> Verdict:
     """By all that was tried on these days, as far as the log has it."""
     run = read_run(directory)
     times = stitched_equity(run.results).index
-    first, last = run.results[0].window.test_start, run.results[-1].window.test_end
-    ideas = variants_tried(read_log(SHIPPED), run.request.strategy, first.date(), last.date())
     hold = holding(times, list(candles().values()), HOUR)
-    return verdict(run, ideas=max(1, ideas), hold=hold)
+    return verdict(run, ideas=tried(run, None).variants, hold=hold)
 
 
 def row(name: str, found: Verdict) -> str:

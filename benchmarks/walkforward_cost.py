@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.acceleration_matrix import OWN
-from benchmarks.backtests import DATA, REPOSITORY, STRATEGIES, freqtrade
+from benchmarks.backtests import DATA, HOUR, REPOSITORY, STRATEGIES, freqtrade
 from benchmarks.measured import Measured, Scale, Table, interleaved, shown
 from benchmarks.offline import offline
 from benchmarks.processes import Usage, run
@@ -97,7 +97,7 @@ def _together(case: Case, count: int, kept: dict[str, Any], accelerated: bool) -
         out = Path(name) / "run"
         usage = _walk(case, count, Path(name), out, accelerated)
         found: Run = read_run(out)
-    kept["windows"] = [out_of_sample_range(result.window) for result in found.results]
+    kept["windows"] = [out_of_sample_range(result.window, HOUR) for result in found.results]
     kept["together"] = [comparable(one.out_of_sample.trades) for one in found.results]
     return Measured(usage.user_s, sum(map(len, kept["together"])))
 

@@ -188,13 +188,9 @@ class Decided:
             return
         with self._guarded():
             self._withdrawn[trade.pair] = order.order_id
-            filled = f"{order.safe_filled:g} of {order.safe_amount:g} filled"
-            text, side = f"{reason}; {filled}", trade.trade_direction
-            self._note(
-                Decision(
-                    at, Kind.WITHDRAWN, trade.pair, side, "entry order", text, tag=trade.enter_tag
-                )
-            )
+            text = f"{reason}; {order.safe_filled:g} of {order.safe_amount:g} filled"
+            side, tag = trade.trade_direction, trade.enter_tag
+            self._note(Decision(at, Kind.WITHDRAWN, trade.pair, side, "entry order", text, tag=tag))
 
     def stop_seen(self, trade: LocalTrade, at: datetime, *, last: bool = False) -> None:
         """Notes where the stop of a trade is, if it was not there before.
@@ -273,12 +269,9 @@ class Decided:
 
     def begin(self) -> None:
         """Another backtest of this process begins."""
-        self._last.clear()
-        self._sizes.clear()
-        self._ordered.clear()
-        self._stops.clear()
-        self._sent.clear()
-        self._withdrawn.clear()
+        of_pairs = self._last, self._stops, self._sent, self._withdrawn
+        for known in (*of_pairs, self._sizes, self._ordered):
+            known.clear()
         if self.log is not None:
             self.log.begin()
 

@@ -62,9 +62,7 @@ class FundingLimits(Parameters):
         float, Range(50, 100, "%"), "Below this percentile it is no longer extreme"
     ] = 95.0
     floor_8h: Annotated[
-        float,
-        Range(0, 0.1, "per 8 h"),
-        "What a side must pay for its funding to count as extreme",
+        float, Range(0, 0.1, "per 8 h"), "What a side must pay for its funding to count as extreme"
     ] = 0.0005
     window_days: Annotated[int, Range(7, 365, "days"), "The past that a rate is compared with"] = 30
     holding_hours: Annotated[

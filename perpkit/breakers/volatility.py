@@ -24,13 +24,7 @@ from perpkit.breakers.timeline import CandleTimeline
 from perpkit.market.basket import HourlyIndex
 from perpkit.market.candle_grid import CandleGrid
 from perpkit.market.percentile import rolling_rank
-from perpkit.market.volatility import (
-    Estimator,
-    Floats,
-    HourlyCandles,
-    memory_hours,
-    vol_annual,
-)
+from perpkit.market.volatility import Estimator, Floats, HourlyCandles, memory_hours, vol_annual
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -83,9 +77,7 @@ class VolatilityLimits(Parameters):
         int, Range(1, 24, "candles"), "How many in a row at a level declare it"
     ] = 1
     calm_candles: Annotated[
-        int,
-        Range(1, 168, "candles"),
-        "How many in a row below the release percentile end a level",
+        int, Range(1, 168, "candles"), "How many in a row below the release percentile end a level"
     ] = 2
     floor_annual: Annotated[
         float, Range(0, 10, "a year"), "The annualised volatility below which all is calm"

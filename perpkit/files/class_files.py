@@ -1,9 +1,11 @@
-"""The files in which the classes are defined that decide what a strategy does."""
+"""The files in which classes are defined: those that decide what a strategy does, and any other."""
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 _LIBRARIES = ("freqtrade", "perpkit", "builtins", "abc", "typing")
@@ -26,3 +28,17 @@ def class_files(strategy: Any) -> tuple[Path, ...]:
             if file:
                 found.setdefault(Path(file))
     return tuple(found)
+
+
+def module_of(path: Path, name: str) -> ModuleType:
+    """Returns the module that a file is, under a name of its own; what its code raises is raised.
+
+    :param path: of Python code
+    """
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python code")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where a dataclass looks up its annotations
+    spec.loader.exec_module(module)
+    return module

@@ -11,12 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from perpkit.durations import DAY_S
 
 UNIT: Final = "ms"
+# The first Monday after 1970 began, on a Thursday.
+_MONDAY = 4
+
+_Times = TypeVar("_Times", int, float, NDArray[np.int64])
 
 
 def dates_of(times: pd.Series | pd.DatetimeIndex | Iterable[datetime]) -> pd.DatetimeIndex:
@@ -52,6 +59,23 @@ def dates_every(first: datetime, step: timedelta, count: int) -> pd.DatetimeInde
 def shifted(dates: pd.DatetimeIndex, by: timedelta | pd.TimedeltaIndex) -> pd.DatetimeIndex:
     """Returns dates later by a time; `+` would return them in the unit of that time."""
     return dates_of(dates + by)
+
+
+def opening(at: _Times, step: float, day: int = DAY_S) -> _Times:
+    """Returns when the candle opened that goes on at a time.
+
+    As exchanges and Freqtrade date them: weeks begin on a Monday, all others are counted from 1970.
+
+    :param at: since 1970 UTC, in the unit of `step`
+    :param step: length of a candle
+    :param day: length of a day in that unit; of seconds unless given
+
+    >>> dates_at([1000 * opening(1767225600, 7 * DAY_S)])[0].day_name()
+    'Monday'
+    """
+    first = _MONDAY * day if step % (7 * day) == 0 else 0
+    opened: _Times = cast(Any, at - first) // step * step + first
+    return opened
 
 
 def dated(frame: pd.DataFrame, column: str = "date") -> pd.DataFrame:

@@ -155,13 +155,19 @@ def _live(sources: Sources) -> Results:
             f"live must be the bot's trade database, got {sources.live}, which is not there"
         )
     try:
-        found = given.results(sources.live, None)
+        found = given.results(sources.live, sources.name)
     except FileError:
         found = None
     if found is None or not found.is_bot:
         raise BadInputError(f"live must be a bot's trade database, got {sources.live}")
-    _check_strategy("live", found, sources)
     database = TradeDatabase.at(f"sqlite:///{sources.live}", read_only=True)
+    rows = database.rows("SELECT DISTINCT strategy FROM trades")
+    if others := {row.strategy or "no strategy" for row in rows} - {sources.name}:
+        # One account: with what they made, its balances and days are not of the strategy alone.
+        raise BadInputError(
+            f"live must have no trades but those of {sources.name}, got {sources.live}, which has "
+            f"some of {', '.join(sorted(others))}, too: begin a dry-run with a database of its own"
+        )
     if database.venue_mode() is not None and not leads_to_venue(sources.bot.config):
         raise BadInputError(
             f"live must be of a bot that saw the exchange's market, got {sources.live}, which has "
@@ -176,16 +182,7 @@ def _backtest(sources: Sources) -> Results | None:
     found = sources.given.results(sources.backtest, sources.name)
     if found.is_bot:
         raise BadInputError(f"backtest must be a backtest export, got {sources.backtest}")
-    _check_strategy("backtest", found, sources)
     return found
-
-
-def _check_strategy(option: str, found: Results, sources: Sources) -> None:
-    if found.strategy != sources.name:
-        raise BadInputError(
-            f"{option} must be of the strategy {sources.name}, got {found.source} of "
-            f"{found.strategy}"
-        )
 
 
 def _ran(sources: Sources, bound: Bound, live: Results) -> tuple[str, ...] | Missing:

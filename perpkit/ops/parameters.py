@@ -6,7 +6,6 @@ always agrees with the code. `docs/parameters.md` is this page, see `tests/ops/t
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from perpkit.bot.loading.plugins import own_folder
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.watching.found import breakers
+from perpkit.files.class_files import module_of
 from perpkit.parameters.declared import Parameter, declared, section_of
 
 # Freqtrade loads inside the functions, so that `perpkit --help` stays quick.
@@ -266,12 +266,7 @@ def _strategies() -> Iterator[type[PerpStrategy]]:
     folder = own_folder("strategies")
     assert folder is not None
     for path in sorted(folder.glob("*.py")):
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield getattr(module, path.stem)
+        yield getattr(module_of(path, f"perpkit_shipped_{path.stem}"), path.stem)
 
 
 def _parameters(kind: type[PerpStrategy]) -> dict[str, BaseParameter]:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from perpkit.walkforward.worker import Setup
 
 LOCAL, RAY = "local", "ray"
-# What Confluence reads by default.
-BUDGETS = "confluence_budgets.json"
 
 
 def walkforward(
@@ -97,8 +95,8 @@ def walkforward(
     budget: Annotated[
         str | None,
         typer.Option(
-            help=f"Write how much the tests moved the account into {BUDGETS} of the userdir, or "
-            "the configured `budgets_file`, as the source of Confluence of this name."
+            help="Write how much the tests moved the account into the `budgets_file` that "
+            "Confluence reads, as its source of this name."
         ),
     ] = None,
     look: Annotated[
@@ -272,8 +270,12 @@ def _propose(run: Run, path: Path, userdir: Path) -> None:
 
 def _budgets_file(config: Mapping[str, Any]) -> Path:
     """Returns the file of budgets that Confluence reads with this configuration."""
+    from perpkit.bot.confluence.parameters import ConfluenceRule
+
     own = (config.get("perpkit") or {}).get("confluence")
-    name = own.get("budgets_file", BUDGETS) if isinstance(own, dict) else BUDGETS
+    name = ConfluenceRule().budgets_file
+    if isinstance(own, dict):
+        name = own.get("budgets_file", name)
     if not isinstance(name, str) or not name:
         raise BadInputError(f"perpkit.confluence.budgets_file must be a path, got {name!r}")
     return Path(config["user_data_dir"]) / name

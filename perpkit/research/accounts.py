@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from perpkit.market.asof import nanoseconds
-from perpkit.market.times import dates_at, dates_every, dates_of
+from perpkit.market.times import dates_at, dates_every, dates_of, opening
 from perpkit.research.marked import equity_curve
 from perpkit.research.results import Results
 from perpkit.research.settlements import settlements
@@ -82,10 +82,11 @@ def _times(
 ) -> pd.DatetimeIndex:
     """Returns the candle closes from the start to the end; with open trades, to the last candle."""
     length = step.total_seconds()
-    # Weeks begin on a Monday, and 1970 did not: the candles say where their grid lies.
-    known = next((frame for frame in candles.values() if len(frame)), None)
-    grid = 0.0 if known is None else nanoseconds(known["date"])[0] / 1e9 % length
-    begin = np.floor((results.start - grid) / length) * length + grid
+    begin = opening(results.start, length)
+    # Candles that are there say themselves where their grid lies.
+    if (known := next((frame for frame in candles.values() if len(frame)), None)) is not None:
+        first = nanoseconds(known["date"])[0] / 1e9
+        begin = first + (results.start - first) // length * length
     end = results.end
     open_pairs = {trade.pair for trade in results.trades if trade.closed is None}
     newest = [nanoseconds(candles[p]["date"])[-1] / 1e9 for p in open_pairs if p in candles]

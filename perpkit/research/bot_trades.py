@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from perpkit.record.decisions import Decision
 from perpkit.record.trade_database import TradeDatabase, ms
 from perpkit.research.locks import Lock, is_lifted
 from perpkit.research.trades import Trade, TradeFill
@@ -17,6 +21,39 @@ _ORDERS = (
     " WHERE o.filled > 0 AND o.ft_is_open = false ORDER BY o.id"
 )
 _KEPT = "SELECT ft_trade_id, cd_key, cd_value, created_at FROM trade_custom_data"
+
+
+@dataclass(frozen=True)
+class TradedTime:
+    """When a bot traded with a strategy, s since 1970 UTC.
+
+    :param first, last: of all fills and exits
+    :param after, before: outside of which what is known of the bot is not the strategy's: the time
+        between its trades and those of another is of neither
+    """
+
+    first: float
+    last: float
+    after: float
+    before: float
+
+    @classmethod
+    def of(cls, trades: Sequence[Trade], others: Sequence[float]) -> TradedTime:
+        """:param others: when trades of other strategies were opened"""
+        events = [fill.at for trade in trades for fill in trade.fills]
+        events += [trade.closed for trade in trades if trade.closed is not None]
+        first, last = min(events), max(events)
+        after = first if any(at < first for at in others) else -np.inf
+        before = last if any(at > last for at in others) else np.inf
+        return cls(first, last, after, before)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no other strategy traded before."""
+        return self.after < self.first
+
+    def has(self, at: float) -> bool:
+        return self.after <= at <= self.before
 
 
 def bot_trades(database: TradeDatabase, strategy: str | None = None) -> tuple[Trade, ...]:
@@ -57,7 +94,31 @@ def bot_locks(database: TradeDatabase) -> tuple[Lock, ...]:
     )
 
 
-def first_balance(database: TradeDatabase) -> tuple[float, float] | None:
+def balance_before(database: TradeDatabase, first: float) -> float | None:
+    """Returns the balance that Freqtrade recorded before the first trade; None if there is none.
+
+    :param first: when the first trade of all was opened, s since 1970 UTC
+    """
+    recorded = _first_balance(database)
+    return recorded[1] if recorded is not None and recorded[0] <= first else None
+
+
+def seen_at(
+    database: TradeDatabase, decisions: Sequence[Decision], first: float
+) -> Iterator[float]:
+    """Yields when the bot was there without a trade, as one is that a breaker has halted.
+
+    :param first: when the first trade was opened, s since 1970 UTC, as the times returned
+    """
+    yield from (one.at.timestamp() for one in decisions)
+    # A balance is recorded with the midnight before it.
+    yield max(first, _last_balance(database) or first)
+    began = database.moment("bot_start_time")
+    if began is not None:
+        yield began.timestamp()
+
+
+def _first_balance(database: TradeDatabase) -> tuple[float, float] | None:
     """Returns the oldest balance of the wallet that Freqtrade recorded: when, in seconds since 1970
     UTC, and how much, in stake currency.
 
@@ -73,7 +134,7 @@ def first_balance(database: TradeDatabase) -> tuple[float, float] | None:
     return (ms(rows[0].at) / 1000, float(rows[0].total)) if rows and rows[0].total else None
 
 
-def last_balance(database: TradeDatabase) -> float | None:
+def _last_balance(database: TradeDatabase) -> float | None:
     """Returns when Freqtrade last recorded the balance, s since 1970 UTC; None if it never did."""
     if not database.has_table("wallet_history"):
         return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from perpkit.execution.book import BPS
+from perpkit.market.times import opening
 from perpkit.record.decisions import Decision, Kind
 from perpkit.research.results import Results
 from perpkit.research.stress.order import PairCandles
@@ -128,7 +129,7 @@ class Causes:
     def _why_not(self, results: Results, trade: Trade) -> tuple[Cause, str] | None:
         """What kept a run from a trade, by its locks and what it held."""
         # A signal is acted on during the candle that follows it.
-        moments = (trade.opened, trade.opened // self._step * self._step)
+        moments = (trade.opened, opening(trade.opened, self._step))
         for lock in results.locks:
             if any(lock.holds(trade.pair, trade.side, at) for at in moments):
                 return Cause.LOCK, lock.reason or lock.source
@@ -142,7 +143,7 @@ class Causes:
 
     def _noted(self, trade: Trade) -> Iterator[Decision]:
         """Yields what the bot noted of such an entry in its candle, oldest first."""
-        begin = trade.opened // self._step * self._step
+        begin = opening(trade.opened, self._step)
         for decision in self._live.decisions:
             same = decision.pair in ("*", trade.pair) and decision.side in ("*", trade.side)
             ends, starts = decision.at.timestamp(), decision.begins.timestamp()
@@ -194,7 +195,8 @@ class Causes:
             return Cause.DATA, amount, said
         assert live.closed is not None
         assert backtest.closed is not None
-        candles = live.closed // self._step - backtest.closed // self._step
+        ends = [opening(closed, self._step) for closed in (live.closed, backtest.closed)]
+        candles = (ends[0] - ends[1]) / self._step
         by_stop = backtest.exit_reason in _STOPS
         at_exchange = live.exit_reason == "stoploss_on_exchange"
         if by_stop and (candles > 0 or (candles == 0 and not at_exchange and amount < 0)):
@@ -202,8 +204,8 @@ class Causes:
             return Cause.STOP, amount, f"{late}by {live.exit_reason}"
         if candles == 0:
             way = -1 if live.is_short else 1
-            ends = [_exit_rate(trade) for trade in (live, backtest)]
-            worse = way * (1 - ends[0] / ends[1]) * BPS
+            rates = [_exit_rate(trade) for trade in (live, backtest)]
+            worse = way * (1 - rates[0] / rates[1]) * BPS
             return Cause.FILL, amount, f"exit {worse:+.1f} bps worse"
         if backtest.exit_reason == "force_exit" and backtest.closed >= self._backtest.end:
             return Cause.OPEN, amount, "the backtest ended"

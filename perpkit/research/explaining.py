@@ -34,6 +34,12 @@ def explained_results(
         raise NoTwinsError(f"live must be a bot's trade database, got {bot.source}")
     if run.is_bot:
         raise NoTwinsError(f"backtest must be a backtest export, got {run.source}")
+    for what, several in (("strategy", bot.strategies), ("timeframe", bot.timeframes)):
+        if len(several) > 1:
+            raise NoTwinsError(
+                f"live must have trades of one {what}, that of the backtest, got "
+                f"{', '.join(several)} in {bot.source}"
+            )
     if bot.timeframe != run.timeframe:
         raise NoTwinsError(
             f"live and backtest must have the same timeframe, got {bot.timeframe} and "

@@ -127,14 +127,6 @@ def read_log(path: Path) -> tuple[Idea, ...]:
     return tuple(ideas)
 
 
-def variants_tried(ideas: Iterable[Idea], strategy: str, since: date, until: date) -> int:
-    """Returns how many variants of a strategy were compared on some of these days; at least 1.
-
-    :param until: the day after the last one
-    """
-    return max(_variants(ideas, strategy, since, until), 1)
-
-
 def _variants(ideas: Iterable[Idea], strategy: str, since: date, until: date) -> int:
     return sum(
         idea.variants

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,13 @@ from perpkit.market.times import dates_of
 from perpkit.record.decisions import Decision
 from perpkit.record.trade_database import TradeDatabase, ms
 from perpkit.record.urls import refuse_url
-from perpkit.research.bot_trades import bot_locks, bot_trades, first_balance, last_balance
+from perpkit.research.bot_trades import (
+    TradedTime,
+    balance_before,
+    bot_locks,
+    bot_trades,
+    seen_at,
+)
 from perpkit.research.locks import Lock, exported_locks
 from perpkit.research.marked import NoStrategyError, load_export, load_exported_config
 from perpkit.research.noted import noted_beside, noted_in_export, with_stops
@@ -45,6 +51,8 @@ class Results:
     :param decisions: that were noted, oldest first; empty where there is no decision log
     :param recorded_balance: of a bot before its first trade, where the database has it: of the
         whole wallet, also where the bot may use a part of it
+    :param strategies, timeframes: all that the trades of a bot are of; with a strategy that was
+        chosen, that one and its own
     """
 
     source: Path
@@ -62,6 +70,8 @@ class Results:
     wallet: pd.Series | None = None
     decisions: tuple[Decision, ...] = ()
     recorded_balance: float | None = None
+    strategies: tuple[str, ...] = ()
+    timeframes: tuple[str, ...] = ()
 
     @property
     def is_bot(self) -> bool:
@@ -175,53 +185,52 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
     rows = database.rows(
         "SELECT strategy, stake_currency, timeframe, open_date FROM trades ORDER BY id"
     )
-    names = {row.strategy for row in rows}
-    names.discard(None)
-    traded = ", ".join(sorted(names))
-    if strategy is not None and strategy not in names:
-        raise NoStrategyError(
-            f"strategy must be one of {traded or 'none'} in {path}, got {strategy}"
-        )
+    names = _strategies(path, rows, strategy)
     trades = bot_trades(database, strategy)
     if not trades:
         raise ValueError(f"results must have a trade, got none in {path}")
     own, quote = [r for r in rows if strategy in (None, r.strategy)], _quote([trades[0].pair])
-    events = [fill.at for trade in trades for fill in trade.fills]
-    events += [trade.closed for trade in trades if trade.closed is not None]
-    first, last = min(events), max(events)
-    # Of a strategy among several: the time between its trades and those of another is of neither.
     others = [ms(row.open_date) / 1000 for row in rows if strategy not in (None, row.strategy)]
-    is_first = not any(at < first for at in others)
-    after = -np.inf if is_first else first
-    before = last if any(at > last for at in others) else np.inf
+    traded = TradedTime.of(trades, others)
     # The log is found by the database's name, and may have begun with one that was removed.
     began = database.moment("bot_start_time")
     decisions = [one for one in noted_beside(path) if began is None or one.at >= began]
-    # A bot that a breaker has halted is there without a trade. A balance is recorded with the
-    # midnight before it.
-    moments = [one.at.timestamp() for one in decisions]
-    moments += [max(first, last_balance(database) or first)]
-    moments += [] if began is None else [began.timestamp()]
-    known = [at for at in moments if after <= at <= before]
-    recorded = _recorded_balance(database, first) if is_first else None
+    seen = [at for at in seen_at(database, decisions, traded.first) if traded.has(at)]
+    recorded = balance_before(database, traded.first) if traded.is_first else None
     return Results(
         source=path,
-        strategy=strategy or traded or "bot",
+        strategy=", ".join(names) or "bot",
         stake_currency=_one_currency(
-            path, {row.stake_currency or quote for row in own}, strategy is None and len(names) > 1
+            path, {row.stake_currency or quote for row in own}, len(names) > 1
         ),
         timeframe=_timeframe(own[-1].timeframe),
-        start=min([first, *known]),
-        end=max([last, *known]),
-        starting_balance=_starting_balance(recorded, is_first, balance),
+        start=min([traded.first, *seen]),
+        end=max([traded.last, *seen]),
+        starting_balance=_starting_balance(recorded, traded.is_first, balance),
         pairs=tuple(sorted({trade.pair for trade in trades})),
         trades=with_stops(trades, decisions),
         locks=tuple(
-            lock for lock in bot_locks(database) if lock.until > after and lock.start <= before
+            lock
+            for lock in bot_locks(database)
+            if lock.until > traded.after and lock.start <= traded.before
         ),
-        decisions=tuple(one for one in decisions if after <= one.at.timestamp() <= before),
+        decisions=tuple(one for one in decisions if traded.has(one.at.timestamp())),
         recorded_balance=recorded,
+        strategies=names,
+        timeframes=tuple(dict.fromkeys(_timeframe(row.timeframe) for row in own)),
     )
+
+
+def _strategies(path: Path, rows: Sequence[Any], strategy: str | None) -> tuple[str, ...]:
+    """Returns the one that was chosen, else all that a bot's trades are of.
+
+    :raises NoStrategyError: for one of which there is no trade
+    """
+    names = tuple(sorted({row.strategy for row in rows} - {None}))
+    if rows and strategy is not None and strategy not in names:
+        known = ", ".join(names) or "none"
+        raise NoStrategyError(f"strategy must be one of {known} in {path}, got {strategy}")
+    return names if strategy is None else (strategy,)
 
 
 def _one_currency(path: Path, currencies: set[str], are_several: bool) -> str:
@@ -239,15 +248,6 @@ def _one_currency(path: Path, currencies: set[str], are_several: bool) -> str:
             )
         )
     return next(iter(currencies))
-
-
-def _recorded_balance(database: TradeDatabase, first: float) -> float | None:
-    """Returns the balance that Freqtrade recorded before the first trade; None if there is none.
-
-    :param first: when the first trade of all was opened, s since 1970 UTC
-    """
-    recorded = first_balance(database)
-    return recorded[1] if recorded is not None and recorded[0] <= first else None
 
 
 def _starting_balance(recorded: float | None, is_first: bool, given: float | None) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from perpkit.market.times import opening
 from perpkit.research.results import Results
 from perpkit.research.trades import Trade
 
@@ -39,7 +40,7 @@ def span(live: Results, backtest: Results, step: float) -> tuple[float, float]:
     :param step: length of a candle, s
     """
     # The candle of a first trade began before it.
-    return max(live.start // step * step, backtest.start), min(live.end, backtest.end)
+    return max(opening(live.start, step), backtest.start), min(live.end, backtest.end)
 
 
 def pair_up(
@@ -56,7 +57,7 @@ def pair_up(
         for a, one in enumerate(inside[0])
         for b, other in enumerate(inside[1])
         if (one.pair, one.is_short) == (other.pair, other.is_short)
-        and abs(one.opened // step - other.opened // step) <= _CANDLES_APART
+        and abs(opening(one.opened, step) - opening(other.opened, step)) <= _CANDLES_APART * step
     )
     taken: tuple[set[int], set[int]] = (set(), set())
     found = []

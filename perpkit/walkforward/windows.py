@@ -6,9 +6,10 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from perpkit.market.times import opening
 from perpkit.walkforward.record import Window
 
 _TEXT = re.compile(r"([1-9]\d{0,3})([dwmy])")
@@ -121,6 +122,13 @@ def in_sample_range(window: Window, step: timedelta) -> str:
     return timerange_of(window.train_start, window.train_end - step)
 
 
-def out_of_sample_range(window: Window) -> str:
-    """Returns the time range of a window's test, at whose end open trades are closed."""
-    return timerange_of(window.test_start, window.test_end)
+def out_of_sample_range(window: Window, step: timedelta) -> str:
+    """Returns the time range of a window's test, at whose end open trades are closed.
+
+    It begins with the candle that goes on at the test's start, as the test before it has ended with
+    that one: of weeks and the like, which begin on some days only, none is lost in between.
+
+    :param step: timeframe of the candles
+    """
+    start = opening(int(window.test_start.timestamp()), int(step.total_seconds()))
+    return timerange_of(datetime.fromtimestamp(start, UTC), window.test_end)

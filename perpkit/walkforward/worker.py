@@ -84,15 +84,16 @@ class Worker:
         # What FreqAI learned and predicted in the window before: it would be used here, too.
         shutil.rmtree(Path(self._own.name) / "models", ignore_errors=True)
         parameters, protections = asked.parameters, asked.protections
+        tested_range = out_of_sample_range(window, self._runs.step)
         if not asked.epochs:
-            tested = self._runs.backtest(out_of_sample_range(window), parameters, protections)
+            tested = self._runs.backtest(tested_range, parameters, protections)
             return WindowResult(window, parameters, tested)
         from perpkit.walkforward.optimising import optimised
 
         timerange = in_sample_range(window, self._runs.step)
         found = optimised(self._runs, timerange, self._search(window), parameters)
         chosen = parameters if found.chosen is None else found.parameters
-        tested = self._runs.backtest(out_of_sample_range(window), chosen, protections)
+        tested = self._runs.backtest(tested_range, chosen, protections)
         return WindowResult(
             window, chosen, tested, found.sample, found.chosen, found.epochs, found.trials
         )

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from perpkit.durations import HOUR
 from perpkit.research.marked import load_export
 from perpkit.walkforward.run_directory import is_done, plain, read_run
 from perpkit.walkforward.windows import out_of_sample_range
@@ -121,7 +122,7 @@ def test_trades_are_those_of_one_command_line_each(bot, strategy, timerange, tes
     found = read_run(out)
     assert found.is_complete
     for result in found.results:
-        span = f"--timerange={out_of_sample_range(result.window)}"
+        span = f"--timerange={out_of_sample_range(result.window, HOUR)}"
         bot.backtest(strategy, path, span, "--enable-protections", **options)
         exports = (bot.userdir / "backtest_results").glob("*.zip")
         alone = load_export(max(exports, key=lambda path: path.stat().st_mtime_ns))
@@ -153,7 +154,7 @@ def test_a_learned_model_is_trained_in_each_window_by_itself(bot):
     found = read_run(out)
     assert len(found.results) == 2
     for result in found.results:
-        span = f"--timerange={out_of_sample_range(result.window)}"
+        span = f"--timerange={out_of_sample_range(result.window, HOUR)}"
         alone = bot.backtest("HybridAi", span, "--enable-protections", **options)
         assert len(list(models.rglob("*_prediction.feather"))) == 2  # of five days each
         shutil.rmtree(models)

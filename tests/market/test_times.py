@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from freqtrade.exchange import timeframe_to_prev_date, timeframe_to_seconds
 
 from perpkit.bot.pairlists.readings import _frame
 from perpkit.market import store
@@ -17,7 +18,7 @@ from perpkit.market.funding import funding_readings
 from perpkit.market.least_correlated import hourly_returns
 from perpkit.market.positioning import positioning_readings, with_positioning
 from perpkit.market.ratio_file import parse_feather
-from perpkit.market.times import dated, dates_at, dates_every, dates_of, shifted
+from perpkit.market.times import dated, dates_at, dates_every, dates_of, opening, shifted
 from tests import factories
 
 UNITS = ("s", "ms", "us", "ns")
@@ -38,6 +39,16 @@ def test_the_door(unit):
     frame = dated(pd.DataFrame({"date": given, "close": 1.0}))
     pd.testing.assert_series_equal(frame["date"], expected.to_series(range(3), name="date"))
     assert dated(frame) is frame
+
+
+@pytest.mark.parametrize("timeframe", ["5m", "4h", "1d", "3d", "1w", "2w"])
+def test_candles_open_where_freqtrade_dates_them(timeframe):
+    step = timeframe_to_seconds(timeframe)
+    for hour in range(0, 24 * 30, 7):
+        at = datetime(2026, 1, 1, 0, 3, tzinfo=UTC) + timedelta(hours=hour)
+        opened = timeframe_to_prev_date(timeframe, at).timestamp()
+        assert opening(at.timestamp(), float(step)) == opened
+        assert opening(int(opened) * 1000, step * 1000, 86_400_000) == opened * 1000
 
 
 def in_unit(frame: pd.DataFrame, unit: str, column: str = "date") -> pd.DataFrame:

@@ -6,18 +6,23 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from freqtrade.persistence import Trade, init_db
 from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.golive.evidence import Missing, NotAsked
 from perpkit.ops import golive_evidence
 from perpkit.ops.golive_evidence import Sources
+from perpkit.ops.results_input import Input
+from perpkit.ops.stored import BadInputError
 from perpkit.record.golive import Bound, Verdict, golive_file, write
 from perpkit.record.machine_key import machine_key_made, place
 from perpkit.record.places import places
 from perpkit.record.ran import note
+from tests import factories
 from tests.bench.machine import machine  # noqa: F401
 from tests.conftest import REPOSITORY
+from tests.factories import START
 
 pytestmark = pytest.mark.usefixtures("machine")
 
@@ -83,6 +88,37 @@ def test_what_a_bot_ran_with_counts_from_its_first_trade(tmp_path):
     path = places(f"sqlite:///{sources.live}", tmp_path).ran
     note(path, Bound({"a": "b"}), start + timedelta(seconds=5))
     assert golive_evidence._ran(sources, Bound({"a": "b"}), live) == ()
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ((), None),
+        (("Before",), "live must have no trades but those of Mine, got"),
+        ((None,), "which has some of no strategy, too: begin a dry-run with a database of its own"),
+        (("Before", "After"), "which has some of After, Before, too"),
+    ],
+)
+def test_a_database_must_be_of_the_strategy_alone(tmp_path, others, words):
+    path = tmp_path / "bot.sqlite"
+    init_db(f"sqlite:///{path}")
+    Trade.use_db = True
+    for hour, name in enumerate((*others, "Mine")):
+        factories.trade(opened=START + timedelta(hours=hour)).strategy = name
+    Trade.commit()
+    Trade.session.remove()
+    bot = SimpleNamespace(config={"dry_run_wallet": 1000}, dry_run=True, user_data_dir=tmp_path)
+    given = Input(None, None, "feather", None)
+    sources = Sources(bot, Mine(), given, path, None, None, offline=True)
+    if words is None:
+        assert golive_evidence._live(sources).strategy == "Mine"
+        return
+    with pytest.raises(BadInputError) as refused:
+        golive_evidence._live(sources)
+    assert words in str(refused.value)
+
+
+class Mine: ...
 
 
 def verdict(home, **changed):

@@ -8,9 +8,25 @@ import fcntl
 import pytest
 from filelock import FileLock
 
-from perpkit.record.bot_lock import is_held
+from perpkit.record.bot_lock import hold, is_held
 
 BOTH = pytest.mark.parametrize("unknown", [True, False])
+
+
+class TakenError(Exception): ...
+
+
+def test_one_process_holds_it_and_asks_again(tmp_path):
+    first = hold(tmp_path / "lock", TakenError())
+    assert hold(tmp_path / "lock", TakenError()) is first  # after /reload_config
+    first.release(force=True)
+    with FileLock(tmp_path / "lock"), pytest.raises(TakenError, match="by whom"):
+        hold(tmp_path / "lock", TakenError("by whom"))
+
+
+def test_what_cannot_be_locked_is_said_and_keeps_no_bot_from_its_start(tmp_path, caplog):
+    assert hold(tmp_path, TakenError()) is None  # a folder
+    assert "cannot be locked, so a second bot would not be noticed" in caplog.text
 
 
 @BOTH

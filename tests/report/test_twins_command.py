@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from freqtrade.persistence import PairLocks, Trade, init_db
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.durations import DAY_S
 from perpkit.ops import compare
 from perpkit.ops.results_input import Input
 from perpkit.ops.stored_market import StoredMarket
@@ -21,6 +23,7 @@ from perpkit.report.sections import curve
 from perpkit.report.sections.blocked import blocked
 from perpkit.report.view import View, runs_of
 from perpkit.research.results import load_results
+from perpkit.research.twins import pair_up, span
 from tests import factories
 from tests.factories import START
 from tests.report.conftest import BTC, SPIKED, document, order, trade, write
@@ -32,7 +35,7 @@ HOURS = 60
 class Case:
     """A bot and its backtest: a long of 2 at 100 from hour 10 to hour 20, sold at 104, in both."""
 
-    currency = "USDT"
+    currency, minutes = "USDT", 60
 
     def __init__(self, folder) -> None:
         self.folder = folder
@@ -52,7 +55,7 @@ class Case:
             pair, more.get("is_short", False), rate, None if end is None else left, amount,
             leverage=1.0, opened=START + timedelta(hours=begin) + seconds, held=held,
         )  # fmt: skip
-        made.strategy, made.timeframe = "ByHand", 60
+        made.strategy, made.timeframe = "ByHand", self.minutes
         made.stake_currency = self.currency
         made.exit_reason = more.get("reason", made.exit_reason)
         if funding := more.get("funding"):
@@ -129,6 +132,37 @@ def case(tmp_path):
 
 def at(hour: float):
     return START + timedelta(hours=hour)
+
+
+@pytest.mark.parametrize(
+    ("bot", "run", "are_twins"),
+    [
+        (14.9, 3.0, True),  # a Sunday, and the Tuesday of the week before
+        (15.1, 7.9, False),  # a Monday, and the Sunday of the week before last
+    ],
+)
+def test_weeks_are_the_exchanges_and_begin_on_mondays(bot, run, are_twins):
+    """Days are counted from Sunday, 1 January 2023."""
+    week, begin = 7 * DAY_S, START.timestamp()
+    one, other = (
+        SimpleNamespace(pair=BTC, is_short=False, opened=begin + day * DAY_S) for day in (bot, run)
+    )
+    found = pair_up([one], [other], week, begin, begin + 4 * week)
+    assert len(found) == (1 if are_twins else 2)
+
+
+def test_the_common_time_begins_with_the_monday_of_a_first_trade():
+    live, run = (SimpleNamespace(start=START.timestamp() + day * DAY_S, end=9e9) for day in (6, -9))
+    assert span(live, run, 7 * DAY_S) == (START.timestamp() + DAY_S, 9e9)
+
+
+def test_exits_of_weeks_are_counted_from_mondays(case):
+    case.more["timeframe"], case.minutes = "1w", 7 * 24 * 60
+    Trade.session.query(Trade).update({"timeframe": case.minutes})
+    case.live(SPIKED, 10, 24 * 15 + 2, left=101.0)
+    case.tested(SPIKED, 10, 24 * 8 - 2, reason="roi")
+    [cause] = case.found()["causes"]
+    assert cause["text"] == "exit_signal, 2 candles later than roi"
 
 
 def test_what_is_the_same_has_no_cause(case):
@@ -364,6 +398,38 @@ def test_bad_input_is_named(case, arguments, said):
     result = CliRunner().invoke(app, [*given, "--datadir", str(case.folder / "data")])
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in " ".join(result.stderr.split())
+
+
+REFUSED = "live must have trades of one timeframe, that of the backtest, got 5m, 1h in"
+
+
+@pytest.mark.parametrize(("strategy", "said"), [("ByHand", REFUSED), ("Before", "")])
+def test_trades_of_two_timeframes_are_refused(case, strategy, said):
+    """Those of another strategy than the backtest's do not count."""
+    Trade.session.query(Trade).update({"strategy": strategy, "timeframe": 5})
+    Trade.commit()
+    code, _, err = case.compared()
+    assert code == (2 if said else 0)
+    assert said in err
+
+
+def test_the_report_tells_two_strategies_apart(case):
+    Trade.session.query(Trade).update({"strategy": "Before"})
+    Trade.commit()
+    case.compared()
+    asked = ["report", case.database, "--with", case.folder / "export.json", "--json"]
+    asked += ["--starting-balance", 1000, "--out", case.folder / "page.html"]
+    asked += ["--datadir", case.folder / "data"]
+    for options, said in (
+        ([], "one strategy, that of the backtest, got Before, ByHand"),
+        (
+            ["--strategy", "ByHand"],
+            "1 trades have a twin, 0 are the bot",
+        ),
+    ):
+        result = CliRunner().invoke(app, [str(each) for each in (*asked, *options)])
+        assert result.exit_code == 0, result.stderr
+        assert said in (case.folder / "page.html").read_text()
 
 
 def test_the_report_of_both_says_the_same(case):

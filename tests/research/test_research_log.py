@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perpkit.files.errors import FileError
-from perpkit.research.research_log import SHIPPED, Outcome, read_log, tried, variants_tried
+from perpkit.research.research_log import SHIPPED, Outcome, read_log, tried
 from tests.conftest import REPOSITORY
 
 ENTRY = {
@@ -54,8 +54,8 @@ def test_variants_count_on_the_days_on_which_they_were_compared(
 ):
     later = ENTRY | {"strategies": '["One", "Two"]', "variants": "4"}
     later |= {"from": "2022-01-01", "to": "2023-01-01", "outcome": '"dropped"'}
-    ideas = read_log(written(tmp_path / "log.toml", ENTRY, later))
-    assert variants_tried(ideas, strategy, since, until) == count
+    log = written(tmp_path / "log.toml", ENTRY, later)
+    assert tried(strategy, since, until, log).variants == count
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_ours_names_strategies_that_there_are():
     ideas = read_log(SHIPPED)
     there = {path.stem for path in (REPOSITORY / "strategies").glob("*.py")}
     assert {name for idea in ideas for name in idea.strategies} <= there
-    assert variants_tried(ideas, "RsiSmaSwing", date(2021, 1, 1), date(2024, 1, 1)) > 300
+    assert tried("RsiSmaSwing", date(2021, 1, 1), date(2024, 1, 1), None).shipped > 300
 
 
 def test_the_logs_count_together_and_what_one_repeats_once(tmp_path):

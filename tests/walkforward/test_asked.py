@@ -15,6 +15,7 @@ from freqtrade.resolvers import StrategyResolver
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.durations import HOUR
 from perpkit.files.feather import sealed
 from perpkit.ops.walkforward import _admit, _setup
 from perpkit.risk import budget_file
@@ -86,7 +87,7 @@ def test_what_hyperopt_found_is_in_force_in_the_test(userdir, default_futures_co
     file = userdir / "strategies/InTheMarket.json"
 
     def stock(window):
-        given = {"strategy_path": str(file.parent), "timerange": out_of_sample_range(window)}
+        given = {"strategy_path": str(file.parent), "timerange": out_of_sample_range(window, HOUR)}
         return traded(backtest(default_futures_config, "InTheMarket", **given).trades)
 
     for result in results:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import walked
+from perpkit.ops.verdict import tried
 from perpkit.walkforward.deciding import made_with
 from perpkit.walkforward.run_directory import (
     content_of_result,
@@ -73,6 +74,13 @@ def test_a_run_of_another_request_is_not(run, changed, epochs, settings):
 
 def test_where_there_is_no_run_there_is_none_to_read(tmp_path):
     assert not walked._is_finished(tmp_path, 40, SETTINGS)
+
+
+def test_it_is_judged_by_the_variants_that_the_command_counts(run, monkeypatch):
+    monkeypatch.setattr(walked, "candles", dict)
+    monkeypatch.setattr(walked, "holding", lambda *_: None)
+    directory = run(strategy="RsiSmaSwing")
+    assert walked.judged(directory).gate.ideas == tried(read_run(directory), None).variants > 300
 
 
 def test_each_row_is_printed_as_it_is_done(run, tmp_path, monkeypatch, capsys):

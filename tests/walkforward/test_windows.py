@@ -1,5 +1,6 @@
 """The calendar of a walk-forward: tests tile the period, and training sees none of them."""
 
+from bisect import bisect_right
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -9,7 +10,8 @@ from freqtrade.configuration import TimeRange
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.durations import HOUR
+from perpkit.durations import DAY_S, HOUR
+from perpkit.market.times import opening
 from perpkit.walkforward.windows import (
     Calendar,
     Span,
@@ -100,12 +102,12 @@ def test_tests_tile_and_training_sees_none_of_them(calendar, start, days):
     assert (windows[0].test_start, windows[-1].test_end) == (start, end)
     assert all(one.test_end == other.test_start for one, other in pairwise(windows))
     # The first candle of a time range is not traded by Freqtrade: its signal is for the next one.
-    traded = [time for one in windows for time in candles(out_of_sample_range(one))[1:]]
+    traded = [time for one in windows for time in candles(out_of_sample_range(one, HOUR))[1:]]
     assert traded == list(candles(f"{int(start.timestamp())}-{int(end.timestamp())}"))[1:]
     for window in windows:
         trained, tested = (
             candles(in_sample_range(window, HOUR)),
-            candles(out_of_sample_range(window)),
+            candles(out_of_sample_range(window, HOUR)),
         )
         gap = calendar.purge.days + calendar.embargo.days
         assert trained[-1] + 3600 + gap * 86_400 == tested[0]
@@ -114,6 +116,24 @@ def test_tests_tile_and_training_sees_none_of_them(calendar, start, days):
             if calendar.anchored
             else calendar.train.after(window.test_start, -1)
         )
+
+
+@pytest.mark.parametrize("days", [3, 7])
+def test_each_long_candle_is_traded_once(days):
+    step = timedelta(days=days)
+    windows = Calendar(Span(months=12), Span(months=1)).windows(
+        day("2021-01-01"), day("2022-01-01")
+    )
+    grid = range(opening(0, days * DAY_S), 2_000_000_000, days * DAY_S)
+
+    found: list[int] = []
+    for window in windows:
+        cut = TimeRange.parse_timerange(out_of_sample_range(window, step))
+        seen = [time for time in grid if cut.startts <= time <= cut.stopts]
+        found += seen[1:]
+    ends = (windows[0].test_start, windows[-1].test_end)
+    first, last = (bisect_right(grid, end.timestamp()) for end in ends)
+    assert found == list(grid[first:last])
 
 
 @pytest.mark.parametrize(

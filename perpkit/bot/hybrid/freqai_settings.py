@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.candles.candles import is_trading
 from perpkit.files.whole_file import put
 from perpkit.learning.trainers import trainers
+from perpkit.record.bot_lock import hold
 
 logger = logging.getLogger(__name__)
 
@@ -150,19 +151,11 @@ def hold_models(folder: Path) -> FileLock | None:
     :raises ModelsInUseError: another bot holds it
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # A singleton per process, because /reload_config loads the strategy again.
-    lock = FileLock(folder / LOCK, timeout=0, is_singleton=True, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ModelsInUseError(
-            f'"freqai.identifier" must be another one, got {folder.name!r}: another bot that is '
-            f"running trains its models in {folder}"
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        logger.warning(f"{folder} cannot be locked: a second bot would not be noticed: {error}")
-        return None
-    return lock
+    taken = ModelsInUseError(
+        f'"freqai.identifier" must be another one, got {folder.name!r}: another bot that is '
+        f"running trains its models in {folder}"
+    )
+    return hold(folder / LOCK, taken)
 
 
 def warn_of_other_pairs(config: Mapping[str, Any]) -> None:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from freqtrade.persistence import Trade
 
 from perpkit.bot.refusals import RunRefusedError
+from perpkit.record import bot_lock
 from perpkit.record.journal import Journal, JournalError
 from perpkit.record.opening import JournalFinding, JournalState, assess, make, mark_opened
 from perpkit.record.order_ids import Purpose
@@ -128,19 +129,11 @@ def hold(config: dict[str, Any]) -> FileLock | None:
     path = files_of(config).lock
     if path is None:
         return None
-    # A singleton per process, because /reload_config creates the bot again.
-    lock = FileLock(path, timeout=0, is_singleton=True, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise RunRefusedError(
-            f"A bot with this trade database is already running (it holds {path}), and manages its "
-            "open trades. End that bot first, or give this one its own db_url"
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        logger.warning(f"{path} cannot be locked, so a second start would not be detected: {error}")
-        return None
-    return lock
+    taken = RunRefusedError(
+        f"A bot with this trade database is already running (it holds {path}), and manages its "
+        "open trades. End that bot first, or give this one its own db_url"
+    )
+    return bot_lock.hold(path, taken)
 
 
 def _open(path: Path, database: TradeDatabase, finding: JournalFinding) -> Opened:

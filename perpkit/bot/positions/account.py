@@ -28,6 +28,7 @@ from perpkit.bot.positions.trade_figures import (
 )
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
+from perpkit.market.times import opening
 from perpkit.risk.equity import TradeLedger, profit_curve
 
 
@@ -132,7 +133,7 @@ class Account(ABC):
         It is rebuilt from the present trades and candles, for a time when equity was not sampled.
         """
         step = self.step.total_seconds()
-        first = since.timestamp() // step * step + step
+        first = opening(since.timestamp(), step) + step
         times = np.arange(first, until.timestamp(), step)
         if not len(times):
             return

@@ -22,6 +22,7 @@ from perpkit.bot.positions.stop_keeper import step_of
 from perpkit.bot.positions.trade_risk import Columns
 from perpkit.bot.positions.trades import TradeKey, key_of, utc
 from perpkit.breakers.breaker import Decision
+from perpkit.market.times import opening
 from perpkit.risk.leverage import LeverageLimit
 from perpkit.risk.rebalancing import Change, TargetWeights, rebalance
 from perpkit.risk.scale_out import reducing_stake
@@ -86,7 +87,7 @@ class Rebalancer:
         self._wallets = wallets
         self._decision = decision
         self._candle = candle.total_seconds()
-        self._decided = -1
+        self._decided = -1.0
         self._changes: dict[str, Change] = {}
         self._prices: dict[str, float] = {}
         self._locked: set[TradeKey] = set()
@@ -139,7 +140,7 @@ class Rebalancer:
 
     def _take(self, pair: str, now: datetime) -> Change | None:
         """Returns the pair's change of this candle's decision, once."""
-        candle = int(now.timestamp() // self._candle)
+        candle = opening(now.timestamp(), self._candle)
         if candle != self._decided:
             self._decided = candle
             self._decide(now)

@@ -191,12 +191,9 @@ class Flattening:
 
         If only a partial one does, the next one is complete.
         """
-        if not picture.is_settled:
-            return False
-        if picture.seen.is_whole:
-            return True
-        self._active = None
-        return False
+        if picture.is_settled and not picture.seen.is_whole:
+            self._active = None
+        return picture.is_settled and picture.seen.is_whole
 
     def _can_be_planned(self, picture: Picture) -> bool:
         waited = self._requests.elapsed > _PREVIEW_SECONDS

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from perpkit.ops.bot_config import BotConfig, read_config
@@ -70,13 +71,12 @@ def stop_account(order: StopRequest, say: Say) -> Report:
     started = time.monotonic()
     try:
         bot = read_config(order.files, order.userdir, order.db_url)
+        if bot.dry_run and order.may_be_live:
+            raise BadInputError(_MODE_UNKNOWN)
     except BadInputError as error:
         report = _without_config(order, str(error), say)
     else:
-        if bot.dry_run and order.may_be_live:
-            report = _without_config(order, _MODE_UNKNOWN, say)
-        else:
-            report = _Stopping(bot, order, say, started).run()
+        report = _Stopping(bot, order, say, started).run()
     return replace(report, seconds=time.monotonic() - started)
 
 
@@ -135,23 +135,21 @@ class _Stopping:
         )
 
     def run(self) -> Report:
+        report = self.report
         if self.order.preview:
             self._preview()
-            return self.report
+            return report
         news = self.bot.latch_file.read().state is not LatchState.HALTED
         wrong = set_latch(self.bot.latch_file, self.order.why, self.log)
-        self.report.latched = not wrong
-        self.report.problems += [wrong] * bool(wrong)
+        report.latched = not wrong
+        report.problems += [wrong] * bool(wrong)
         with self._alone() as alone:
             if not alone:
-                self.report.problems.append(
-                    "another perpkit stop of this bot does not come to an end"
-                )
+                report.problems.append("another perpkit stop of this bot does not come to an end")
             elif self.bot.dry_run:
                 self._dry_run()
             else:
                 self._live()
-        report = self.report
         report.seconds = time.monotonic() - self.started
         if news or report.closed or report.cancelled or report.exit_code:
             report.alert = self._alert()
@@ -166,10 +164,12 @@ class _Stopping:
         self._flatten(preview=True)
 
     def _look(self) -> Bot:
-        found = look(self.bot, self.rest, self.since, lambda text: self._say("wait", f"{text}."))
+        found = look(
+            self.bot, self.rest, self.since, lambda text: self.log.write("wait", f"{text}.")
+        )
         if not self.report.bot:
             self.report.bot, self.report.bot_why = str(found.standing), found.why
-        self._say("bot", f"The bot is {found.standing}: {found.why}.")
+        self.log.write("bot", f"The bot is {found.standing}: {found.why}.")
         return found
 
     def _dry_run(self) -> None:
@@ -198,7 +198,7 @@ class _Stopping:
             with held(self.bot.places.lock, _RELEASE_SECONDS if ended else 0.0, make=True) as alone:
                 # A bot that was started meanwhile knows its own positions, and closes them as well.
                 if ended and not alone and number < _ROUNDS:
-                    self._say("bot", "A bot with its files has been started meanwhile.")
+                    self.log.write("bot", "A bot with its files has been started meanwhile.")
                     continue
                 self._flatten()
                 return
@@ -218,10 +218,12 @@ class _Stopping:
             time.sleep(1)
 
     def _by_bot(self, found: Bot, patience: float) -> bool:
-        result = close_by_bot(self.bot, found.rest, self._bot_says, self.until, patience)
+        result = close_by_bot(
+            self.bot, found.rest, partial(self.log.write, "bot"), self.until, patience
+        )
         self.report.closed += result.closed
         if not result.flat:
-            self._say("bot", f"The bot does not close all of it: {result.why}.")
+            self.log.write("bot", f"The bot does not close all of it: {result.why}.")
             if self.bot.dry_run:
                 self.report.left.append(result.why)
         return result.flat
@@ -237,7 +239,7 @@ class _Stopping:
             return False
         for process in found.processes:
             try:
-                self._say("end", f"The bot's {end(process)}.")
+                self.log.write("end", f"The bot's {end(process)}.")
             except OSError as error:
                 self._out_of_reach(f"the bot's {error}")
                 return False
@@ -246,7 +248,7 @@ class _Stopping:
     def _out_of_reach(self, why: str) -> None:
         self.report.bot_after = "out of reach"
         self.report.problems.append(f"{why}: end it there. The stop latch keeps it from entries")
-        self._say("end", f"It goes on without: {why}.")
+        self.log.write("end", f"It goes on without: {why}.")
 
     def _flatten(self, preview: bool = False) -> None:
         found = self._ask_exchange(preview, self.order.everything)
@@ -281,7 +283,7 @@ class _Stopping:
             self.report.requests += found.requests
             return found
         self.report.problems.append(wrong)
-        self._say("problem", f"{wrong}.")
+        self.log.write("problem", f"{wrong}.")
         return None
 
     def _alone(self) -> AbstractContextManager[bool]:
@@ -296,9 +298,3 @@ class _Stopping:
             return "by the bot's own Telegram"
         title = f"Emergency stop: {self.report.headline}"
         return alert(alert_urls(self.bot.config), title, message(self.report))
-
-    def _bot_says(self, text: str) -> None:
-        self._say("bot", text)
-
-    def _say(self, action: str, words: str) -> None:
-        self.log.write(action, words)

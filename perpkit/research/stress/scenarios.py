@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from perpkit.checks import shown
+from perpkit.files.class_files import module_of
 from perpkit.parameters.declared import declared
 from perpkit.research.stress.cross_margin import CrossMargin
 from perpkit.research.stress.model import CostModel
@@ -100,12 +99,6 @@ def _module(where: str) -> Any:
         if not where.endswith(".py"):
             return importlib.import_module(where)
         path = Path(where)
-        spec = importlib.util.spec_from_file_location(f"perpkit_user_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # where a dataclass looks up its annotations
-        spec.loader.exec_module(module)
+        return module_of(path, f"perpkit_user_{path.stem}")
     except Exception as error:  # a user's code may raise anything
         raise ValueError(f"model must be in a module that loads, got {where}: {error!r}") from error
-    return module

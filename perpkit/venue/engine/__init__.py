@@ -62,6 +62,7 @@ from perpkit.venue.engine.account import (
     Restrictions,
     SymbolHolding,
 )
+from perpkit.venue.engine.amending import OrderChange
 from perpkit.venue.engine.balance import Balance
 from perpkit.venue.engine.brackets import Bracket, Brackets, bundled_brackets
 from perpkit.venue.engine.contract import Contract
@@ -75,7 +76,6 @@ from perpkit.venue.engine.orders import (
     NewAlgo,
     NewOrder,
     Order,
-    OrderChange,
     OrderStatus,
     OrderType,
     PositionSide,

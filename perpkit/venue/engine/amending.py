@@ -8,6 +8,7 @@ price at which a post-only order would trade.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from perpkit.venue.engine import filters, ledger, matching
@@ -23,7 +24,6 @@ from perpkit.venue.engine.events import Execution, OrderEvent
 from perpkit.venue.engine.orders import (
     Amendment,
     Order,
-    OrderChange,
     OrderStatus,
     OrderType,
     PriceMatch,
@@ -36,6 +36,24 @@ from perpkit.venue.engine.state import EngineState, SymbolStatus
 from perpkit.venue.engine.terms import limit_price, required, word
 
 MOST_AMENDMENTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """What a user wants an open order to be, as sent; `Amendment` is what came of it.
+
+    :param quantity: the whole order, what has been filled included
+    :param price_match: replaces `price`: see `PriceMatch`
+    :param reduce_only: asks for the checks of a reduce-only order, which it must be already
+    :param number: the user's own number of the change, passed back
+    """
+
+    side: str
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    price_match: str = "NONE"
+    reduce_only: bool = False
+    number: int | None = None
 
 
 def amend(

@@ -15,23 +15,10 @@ from perpkit.venue.engine import (
     settings,
     triggers,
 )
-from perpkit.venue.engine.account import (
-    UNRESTRICTED,
-    USDT,
-    Account,
-    MarginChange,
-    Restrictions,
-)
+from perpkit.venue.engine.account import UNRESTRICTED, USDT, Account, MarginChange, Restrictions
+from perpkit.venue.engine.amending import OrderChange
 from perpkit.venue.engine.balance import Balance, balance_of
-from perpkit.venue.engine.orders import (
-    Algo,
-    AlgoStatus,
-    NewAlgo,
-    NewOrder,
-    Order,
-    OrderChange,
-    OrderStatus,
-)
+from perpkit.venue.engine.orders import Algo, AlgoStatus, NewAlgo, NewOrder, Order, OrderStatus
 from perpkit.venue.engine.past import Past
 from perpkit.venue.engine.refusals import Refusal
 from perpkit.venue.engine.views import PositionView, position_views

@@ -157,24 +157,6 @@ class NewAlgo:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderChange:
-    """What a user wants an open order to be, as sent; `Amendment` is what came of it.
-
-    :param quantity: the whole order, what has been filled included
-    :param price_match: replaces `price`: see `PriceMatch`
-    :param reduce_only: asks for the checks of a reduce-only order, which it must be already
-    :param number: the user's own number of the change, passed back
-    """
-
-    side: str
-    quantity: Decimal | None = None
-    price: Decimal | None = None
-    price_match: str = "NONE"
-    reduce_only: bool = False
-    number: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Amendment:
     """One change of an open order: price and quantity before and after.
 

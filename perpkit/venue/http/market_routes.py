@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from perpkit.durations import DAY_MS, HOUR_MS
@@ -15,7 +14,7 @@ from perpkit.venue.http.exchange_info import exchange_info
 from perpkit.venue.http.form import DIGITS
 from perpkit.venue.http.statistics import STATISTICS, Statistics
 from perpkit.venue.market.candles import INTERVALS_MS, Candles, PriceKind
-from perpkit.venue.market.history import Funding
+from perpkit.venue.market.history import limited_settlements
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.premium_index import premium_candles
 
@@ -168,20 +167,6 @@ async def premium(
     return _text(market, symbol, interval, found, PriceKind.INDEX)
 
 
-def _together(settled: dict[str, Funding], limit: int, *, oldest: bool) -> dict[str, Funding]:
-    """The settlements among the `limit` oldest or newest of all symbols together.
-
-    Those that share the time of the last one are all kept, so that there may be more than `limit`.
-    Formatting every settlement, to cut afterwards, would take a second.
-    """
-    times = np.sort(np.concatenate([part.time for part in settled.values()]))
-    if len(times) <= limit:
-        return settled
-    bound = times[limit - 1 if oldest else -limit]
-    near = {s: part.time <= bound if oldest else part.time >= bound for s, part in settled.items()}
-    return {s: Funding(p.time[near[s]], p.rate[near[s]]) for s, p in settled.items()}
-
-
 @market_router.get("/fapi/v1/fundingRate")
 async def funding_rate(
     market: Served,
@@ -195,7 +180,7 @@ async def funding_rate(
     settled = {s: market.funding(s, start=startTime, end=endTime, limit=limit) for s in wanted}
     rows = [
         row
-        for s, part in _together(settled, limit, oldest=startTime is not None).items()
+        for s, part in limited_settlements(settled, limit, oldest=startTime is not None).items()
         for row in payloads.funding(market, s, part)
     ]
     rows.sort(key=lambda row: row["fundingTime"])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
+from perpkit.market.times import opening
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -32,8 +33,6 @@ INTERVALS_MS = {
 }
 # Where the price turns within a candle, as fractions of its length: see `path_within`.
 TURNING_POINTS = (0.0, 0.3, 0.7)
-# The epoch fell on a Thursday; the exchange's weeks begin on Monday.
-_WEEK_OFFSET_MS = 4 * DAY_MS
 
 
 class PriceKind(StrEnum):
@@ -107,20 +106,18 @@ def interval_ms(interval: str) -> int:
 
 def bucket_start(time: int, ms: int) -> int:
     """Opening time of the candle of length `ms` that contains `time`."""
-    offset = _WEEK_OFFSET_MS if ms == INTERVALS_MS["1w"] else 0
-    return (time - offset) // ms * ms + offset
+    return opening(time, ms, DAY_MS)
 
 
 def resample(candles: Candles, ms: int) -> Candles:
     """Aggregates exactly into candles of length `ms`; the first and last may cover only a part."""
     if not len(candles):
         return candles
-    offset = _WEEK_OFFSET_MS if ms == INTERVALS_MS["1w"] else 0
-    bucket = (candles.time - offset) // ms
-    first = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
+    opened = opening(candles.time, ms, DAY_MS)
+    first = np.flatnonzero(np.r_[True, opened[1:] != opened[:-1]])
     last = np.r_[first[1:], len(candles)] - 1
     return Candles(
-        bucket[first] * ms + offset,
+        opened[first],
         candles.open[first],
         np.maximum.reduceat(candles.high, first),
         np.minimum.reduceat(candles.low, first),

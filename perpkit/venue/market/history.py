@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
+import numpy as np
+
 from perpkit.venue.market.candles import Candles, Floats, PriceKind, Times, interval_ms, resample
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.listing import Lifetime
@@ -28,6 +30,22 @@ class Funding:
         """The settlements that a position can meet: after the listing, up to and with the end."""
         rows = _rows(self.time, life.onboard + 1, life.delivery + 1)
         return Funding(self.time[rows], self.rate[rows])
+
+
+def limited_settlements(
+    settled: Mapping[str, Funding], limit: int, *, oldest: bool
+) -> Mapping[str, Funding]:
+    """Returns the settlements among the `limit` oldest or newest of all symbols together.
+
+    Those that share the time of the last one are all kept, so that there may be more than `limit`.
+    Formatting every settlement, to cut afterwards, would take a second.
+    """
+    times = np.sort(np.concatenate([part.time for part in settled.values()]))
+    if len(times) <= limit:
+        return settled
+    bound = times[limit - 1 if oldest else -limit]
+    near = {s: part.time <= bound if oldest else part.time >= bound for s, part in settled.items()}
+    return {s: Funding(p.time[near[s]], p.rate[near[s]]) for s, p in settled.items()}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from perpkit.durations import DAY_MS, HOUR_MS
+from perpkit.market.times import opening
 from perpkit.venue.errors import invalid_interval, invalid_symbol, not_trading
 from perpkit.venue.faults.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.market import tape, trades
@@ -229,12 +230,12 @@ class Market:
         now = self.now()
         finest = pair.finest(PriceKind.LAST, now)
         ms = INTERVALS_MS[finest]
-        closed = now // ms
+        closed = opening(now, ms, DAY_MS)
         if self._stress.get(symbol, (None,))[0] != closed:
             recent, ordinary = (
                 max(2, span // ms) for span in (_STRESS_RECENT_MS, _STRESS_ORDINARY_MS)
             )
-            candles = self.candles(symbol, finest, end=closed * ms - 1, limit=ordinary + 1)
+            candles = self.candles(symbol, finest, end=closed - 1, limit=ordinary + 1)
             self._stress[symbol] = closed, volatility_stress(candles, recent, ordinary)
         return self._stress[symbol][1]
 

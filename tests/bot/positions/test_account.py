@@ -153,6 +153,13 @@ class TestBacktest:
         for now, profit in seen[4:]:
             assert rebuilt[now] == pytest.approx(profit, abs=1e-6)
 
+    def test_the_curve_of_weeks_has_their_closes_on_mondays(
+        self, memory, default_futures_config, frames
+    ):
+        account = simulated({**default_futures_config, "timeframe": "1w"}, frames)
+        closes = [at for at, _ in account.curve(START, START + timedelta(days=20))]
+        assert [at.isoformat()[:10] for at in closes] == ["2023-01-02", "2023-01-09", "2023-01-16"]
+
     @pytest.mark.parametrize(
         ("settings", "capital"),
         [

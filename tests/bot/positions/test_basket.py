@@ -201,6 +201,13 @@ def test_each_pair_takes_its_part_once_a_candle(strategy):
     assert entered(strategy, now=NOW + HOUR) > 0
 
 
+def test_weeks_are_decided_on_as_they_begin_on_mondays(strategy):
+    strategy._rebalancer._candle = 7 * DAY.total_seconds()
+    days = (4, 5.1, 9)  # Wednesday, 4 January 2023, the Thursday, and the Monday after it
+    decided = [entered(strategy, now=NOW.replace(day=1, hour=0) + (d - 1) * DAY) > 0 for d in days]
+    assert decided == [True, False, True]
+
+
 def test_it_is_decided_for_all_at_once(strategy):
     """Positions opened after the decision of a candle do not change it."""
     assert entered(strategy) > 0
