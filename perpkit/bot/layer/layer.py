@@ -31,7 +31,7 @@ from perpkit.bot.layer.simulated_signals import SimulatedSignals
 from perpkit.bot.layer.verdicts import Outcome
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.no_parts import NoParts
-from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.positions.candidate import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trade_lock import TradeLock
