@@ -37,9 +37,9 @@ from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
-from perpkit.bot.running_bot import message_of, running_bot
+from perpkit.bot.running_bot import NO_MARKDOWN, message_of, running_bot
 from perpkit.bot.watching.unwatched import breaker_names, log_at_start
-from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.risk.limits import PositionLimits
 
