@@ -48,7 +48,7 @@ class DecisionLog:
     """Writes the log of one bot. Nothing raises: trading must go on without it.
 
     :param path: of the newest file; older ones have a number after it
-    :param warn: told once when the log cannot be written, and once when it can be again
+    :param warn: called once when the log cannot be written, and once when it can be again
     :param repeats: what comes again within this time is a repeat
     """
 

@@ -88,9 +88,9 @@ def _reasons(decisions: Sequence[Decision]) -> str:
     if len({decision.reason for decision in decisions}) == 1:
         return decisions[0].reason
     by_pair = sorted(decisions, key=lambda decision: decision.pair)
-    told = list(dict.fromkeys(_with_pair(decision) for decision in by_pair))
-    fit = [text for n, text in enumerate(told) if sum(map(len, told[: n + 1])) <= _LONGEST]
-    more = f"; and {len(told) - len(fit)} more, see /locks" if len(fit) < len(told) else ""
+    texts = list(dict.fromkeys(_with_pair(decision) for decision in by_pair))
+    fit = [text for n, text in enumerate(texts) if sum(map(len, texts[: n + 1])) <= _LONGEST]
+    more = f"; and {len(texts) - len(fit)} more, see /locks" if len(fit) < len(texts) else ""
     return "; ".join(fit) + more
 
 
