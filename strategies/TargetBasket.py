@@ -11,8 +11,8 @@ from freqtrade.strategy import DecimalParameter
 
 from perpkit.bot.layer.stakes import has_fixed_stake, stake_amount
 from perpkit.bot.positions.basket import TAG, BasketSettings, Rebalancer
+from perpkit.bot.positions.candidate import Candidate
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.strategy import PerpStrategy
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class TargetBasket(PerpStrategy):
         self._rebalancer = Rebalancer(
             settings.basket,
             settings.leverage.max_leverage,
-            self._entries.equity,
+            self._managed.figures.equity,
             self._columns.get,
             Contracts(self.dp._exchange),
             self.wallets,

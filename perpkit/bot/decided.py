@@ -18,7 +18,8 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade, Order
 
 from perpkit.checks import shown
-from perpkit.record.decisions import Decision, DecisionLog, Kind, words_of
+from perpkit.record.decision_log import DecisionLog
+from perpkit.record.decisions import Decision, Kind, words_of
 from perpkit.record.places import backtest_decisions, places
 
 logger = logging.getLogger(__name__)

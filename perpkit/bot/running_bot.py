@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # it brings the API server with it, which a backtest would wa
 
 logger = logging.getLogger(__name__)
 
+# Telegram rejects a message with unbalanced Markdown, and Freqtrade then drops it.
+NO_MARKDOWN = str.maketrans({"_": " ", "*": " ", "`": "'", "[": "("})
+
 
 def running_bot(dp: DataProvider) -> FreqtradeBot:
     """Returns the dry-run or live bot that `dp` belongs to.

@@ -43,8 +43,8 @@ from perpkit.bot.live.no_parts import NoParts
 from perpkit.bot.live.rests import REST
 from perpkit.bot.positions.accounts import account_for
 from perpkit.bot.positions.adjustments import SLICE
+from perpkit.bot.positions.candidate import Candidate
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.managing import Managers, Managing
 from perpkit.bot.positions.trade_risk import TradeRisks
 from perpkit.bot.positions.trades import TradeStates
@@ -172,7 +172,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
             settings=self.present_settings,
             columns=self._columns.get,
             doubt=self._doubt_of_entries,
-            stop_distance=lambda entry, leverage: self._managing(entry.tag).entries.stop_distance(
+            stop_distance=lambda entry, leverage: self._managing(entry.tag).figures.stop_distance(
                 entry, leverage
             ),
             addition=self._addition,
@@ -249,7 +249,6 @@ class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
             fixed_stake=has_fixed_stake(self.config),
         )
         self._managed = self._managers.by(settings, self._risks)
-        self._entries, self._stops, self._adjustments = self._managed
         wanted = self.config.get("position_adjustment_enable", True)
         # A running bot may have to order the rest of a partly filled entry.
         own = type(self).adjust_trade_position is not PerpStrategy.adjust_trade_position
@@ -423,8 +422,8 @@ class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
         tag: str | None,
     ) -> Size:
         sized = tag in self.sized_tags
-        entries = self._managing(trade.enter_tag).entries
-        return entries.addition(trade, stake, rate, now, decision, sized=sized)
+        additions = self._managing(trade.enter_tag).additions
+        return additions.allowed(trade, stake, rate, now, decision, sized=sized)
 
     # FailsClosed answers for an urgent exit, and only where a subclass has something to say: each
     # callback that is overridden costs a copy of the trade.
@@ -450,7 +449,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
         managing = self._managing(trade.enter_tag)
         if reason := managing.stops.exit_reason(trade, current_time):
             return reason
-        return managing.entries.exit_reason(trade, current_time)
+        return managing.carry.exit_reason(trade, current_time)
 
     @uncopied
     def custom_stoploss(

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors, fail, places_of
-from perpkit.record.state import Position, Restriction, State, Waiting
+from perpkit.record.state import State
 from perpkit.record.state_file import StaleStateError, StateFileError, read_fresh
+from perpkit.record.state_holdings import Position, Waiting
+from perpkit.record.state_trading import Restriction
 
 _TITLE = 13
 

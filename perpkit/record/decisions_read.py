@@ -9,7 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from perpkit.record.decisions import KEPT, Decision, Kind, from_line, older
+from perpkit.record.decision_log import KEPT, older
+from perpkit.record.decisions import Decision, Kind, from_line
 
 # In bytes: a row has a few hundred.
 _LONGEST_LINE = 65_536

@@ -18,7 +18,7 @@ from perpkit.record.decisions_read import DecisionsError, parsed, read
 from perpkit.record.places import exported_decisions, places
 from perpkit.research.trades import StopLevel, Trade
 
-# Of all files of a log, see `perpkit.record.decisions`.
+# Of all files of a log, see `perpkit.record.decision_log`.
 _MOST_BYTES = 2**27
 # Moments in the log are of milliseconds, rates are written in full.
 _SAME_MOMENT, _SAME_RATE = 0.002, 1e-9

@@ -15,8 +15,8 @@ from freqtrade.persistence import LocalTrade, Order
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.candles.candle_columns import CandleColumns
+from perpkit.bot.positions.candidate import Candidate
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.strategy import LOOKED_UP
 from tests.factories import START

@@ -55,7 +55,7 @@ def test_a_pair_that_moves_twice_as_much_gets_half(default_futures_config, name,
     """0.75% of the equity is lost at 16 average true ranges, 5% to 25% away."""
     subject = started(default_futures_config, name, stake_amount="unlimited")
     subject._columns[BTC] = stack.flat(40, atr=atr)
-    equity = subject._entries.equity(NOW)
+    equity = subject._managed.figures.equity(NOW)
     stake = subject.custom_stake_amount(BTC, NOW, 100.0, 50.0, 5.0, 9000.0, 1.0, None, "long")
     assert stake == pytest.approx(0.0075 * equity / np.clip(16 * atr / 100, 0.05, 0.25))
 

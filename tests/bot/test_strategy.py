@@ -334,7 +334,7 @@ def added(strategy, stake: float) -> float | None:
 )
 def test_a_backtest_adds_what_is_allowed(strategy, monkeypatch, asked, decision, expected):
     decide(strategy, monkeypatch, decision)
-    monkeypatch.setattr(strategy._entries, "equity", lambda _: 1_000.0)
+    monkeypatch.setattr(strategy._managed.figures, "equity", lambda _: 1_000.0)
     assert added(strategy, asked) == expected
 
 
@@ -360,7 +360,7 @@ def test_no_option_switches_off_what_is_urgent(
     if urgent == "halted":
         decide(strategy, monkeypatch, Decision(Trading.HALTED, 0.0))
     else:
-        monkeypatch.setattr(strategy._stops, "ratio", lambda *_: None)
+        monkeypatch.setattr(strategy._managed.stops, "ratio", lambda *_: None)
         strategy.trade_states.of(trade).overtaken = True
     assert exits(strategy, trade, 98.0, exit_signal) == [urgent]
 

@@ -14,7 +14,7 @@ from freqtrade.persistence import Trade
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
-from perpkit.record.decisions import KEPT, older
+from perpkit.record.decision_log import KEPT, older
 from perpkit.record.places import places
 from tests.bench.in_process import InProcessBot
 from tests.bench.live import Venue

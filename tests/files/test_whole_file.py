@@ -89,6 +89,6 @@ def test_files_are_replaced_in_one_place():
     # set aside under another name.
     assert found == {
         "perpkit/files/whole_file.py",
-        "perpkit/record/decisions.py",
+        "perpkit/record/decision_log.py",
         "perpkit/bot/hybrid/damaged_files.py",
     }

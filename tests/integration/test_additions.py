@@ -80,7 +80,9 @@ def unhealthy(bot, venue, what):
     if what == "guard":
         return mock.patch.object(StopGuard, "refusal", return_value="unknown position")
     if what == "error":
-        return mock.patch.object(bot.bot.strategy._entries, "addition", side_effect=KeyError(PAIR))
+        return mock.patch.object(
+            bot.bot.strategy._managed.additions, "allowed", side_effect=KeyError(PAIR)
+        )
     if what == "doubt":
         return mock.patch.object(bot.bot.strategy, "doubt", return_value="a callback has failed")
     since = venue.exchange.market.now()

@@ -12,6 +12,7 @@ from freqtrade.rpc import RPC
 
 from perpkit.bot.live.running_parts import RunningParts
 from perpkit.bot.positions.adjustments import Adjustments
+from perpkit.bot.positions.carry import CarryCosts
 from perpkit.bot.positions.entries import Entries
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import TradeRisks
@@ -137,9 +138,7 @@ def test_a_stop_that_stands_is_never_loosened_by_an_error():
         assert after.trigger_price == before.trigger_price
 
 
-@pytest.mark.parametrize(
-    ("where", "what"), [(StopKeeper, "exit_reason"), (Entries, "carry_reason")]
-)
+@pytest.mark.parametrize(("where", "what"), [(StopKeeper, "exit_reason"), (CarryCosts, "reason")])
 def test_a_halt_gets_out_past_an_error(running, where, what):
     bot, venue = running
     strategy = bot.bot.strategy

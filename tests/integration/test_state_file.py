@@ -20,6 +20,8 @@ from perpkit.bot.live.state_writer import StateWriter
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.cli import app
 from perpkit.record import state, state_file
+from perpkit.record.state_running import Journal
+from perpkit.record.state_trading import Reconciliation, Restriction
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.acts import take_stops_away
 from tests.bench.in_process import InProcessBot, bench
@@ -99,9 +101,9 @@ def test_every_field_is_there_in_every_state(mode, tmp_path):
             assert found.trading.state == "active"
             if mode == "live":
                 assert found.slippage.fills == 1
-                assert found.reconciliation == state.Reconciliation(compared=True, refused={})
+                assert found.reconciliation == Reconciliation(compared=True, refused={})
                 assert found.failing == ()
-                assert found.journal == state.Journal(state="sound", open_intents=0)
+                assert found.journal == Journal(state="sound", open_intents=0)
             assert state_file.read_fresh(tmp_path / "perpkit" / DATABASE, bot.now) == found
 
 
@@ -174,7 +176,7 @@ def test_what_a_breaker_takes_away_is_shown_with_what_it_refused(tmp_path):
         found = shown(tmp_path)
         assert (found.trading.state, found.trading.reason) == ("reducing", "lost 9%")
         assert found.trading.restrictions == (
-            state.Restriction(
+            Restriction(
                 name="Options", trading="reducing", pair="*", side="*", reason="lost 9%",
                 since=since, release=START + MINUTE, size_factor=0.0, max_leverage=2.0,
             ),

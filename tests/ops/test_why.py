@@ -10,7 +10,8 @@ import time_machine
 from typer.testing import CliRunner
 
 from perpkit.cli import app
-from perpkit.record.decisions import Decision, DecisionLog, Kind
+from perpkit.record.decision_log import DecisionLog
+from perpkit.record.decisions import Decision, Kind
 from perpkit.record.places import backtest_decisions
 from tests.factories import START as NOW
 

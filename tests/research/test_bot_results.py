@@ -17,7 +17,8 @@ from perpkit.durations import DAY_S
 from perpkit.ops.report import _beside
 from perpkit.ops.results_input import Input
 from perpkit.ops.verdict import userdir_of_run
-from perpkit.record.decisions import Decision, DecisionLog, Kind
+from perpkit.record.decision_log import DecisionLog
+from perpkit.record.decisions import Decision, Kind
 from perpkit.report.sections.blocked import blocked
 from perpkit.report.view import View, runs_of
 from perpkit.research.accounts import marked_account

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from perpkit.bot.decided import Decided
-from perpkit.record.decisions import Decision, DecisionLog, Kind, as_line
+from perpkit.record.decision_log import DecisionLog
+from perpkit.record.decisions import Decision, Kind, as_line
 from perpkit.record.places import exported_decisions
 from perpkit.research.noted import noted_beside, noted_in_export, with_stops
 from perpkit.research.trades import Trade

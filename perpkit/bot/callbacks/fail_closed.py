@@ -21,8 +21,7 @@ import pandas as pd
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.refusals import RunRefusedError
-from perpkit.bot.running_bot import message_of
-from perpkit.bot.watching.watch import NO_MARKDOWN
+from perpkit.bot.running_bot import NO_MARKDOWN, message_of
 
 logger = logging.getLogger(__name__)
 

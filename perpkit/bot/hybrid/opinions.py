@@ -31,7 +31,7 @@ from perpkit.learning.columns import (
     UNCERTAINTY,
     USABLE,
 )
-from perpkit.record import state
+from perpkit.record.state_running import Model
 from perpkit.signals.source import Floats
 
 logger = logging.getLogger(__name__)
@@ -120,9 +120,9 @@ class Opinions:
             SIDE: side,
         }
 
-    def report(self) -> state.Model:
+    def report(self) -> Model:
         """Returns the part of the state file."""
-        return state.Model(
+        return Model(
             used=self._used,
             without={str(reason): count for reason, count in self._without.items()},
             pairs={pair: str(reason) for pair, reason in self._now.items()},

@@ -11,7 +11,7 @@ from freqtrade.persistence import LocalTrade, Order, Trade
 from perpkit.bot.layer.entry_signals import longest_lock
 from perpkit.bot.layer.limits import side_of
 from perpkit.bot.positions.additions import why_blocked
-from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.positions.candidate import Candidate
 from perpkit.bot.refusals import RefusalKind, Why
 
 if TYPE_CHECKING:  # it holds one of these

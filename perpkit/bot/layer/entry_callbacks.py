@@ -14,7 +14,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import IStrategy
 
 from perpkit.bot.layer.layer import RiskLayer
-from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.positions.candidate import Candidate
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,12 @@ from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.side_frames import SideFrames
 from perpkit.bot.layer.stakes import attached_stakes
 from perpkit.bot.positions.accounts import account_for
+from perpkit.bot.positions.additions import Additions
+from perpkit.bot.positions.candidate import Candidate
+from perpkit.bot.positions.carry import CarryCosts
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate, Entries
+from perpkit.bot.positions.entries import Entries
+from perpkit.bot.positions.entry_figures import EntryFigures
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.strategy_stops import StrategyStops
 from perpkit.risk.sizing import Size
@@ -42,7 +46,7 @@ class EntryRules:
         self._strategy = strategy
         self._layer = layer
         self._frames = frames
-        self._made: Entries | None = None
+        self._made: tuple[Entries, Additions] | None = None
         self._sizes = False
 
     def renew(self) -> None:
@@ -67,7 +71,8 @@ class EntryRules:
             return theirs
         entry, side = replace(entry, tag=None), "short" if entry.is_short else "long"
         decision = self._layer.decision(entry.pair, side)
-        allowed = self._entries().leverage(entry, decision, most, asked=max(theirs, 1.0))
+        entries, _ = self._rules()
+        allowed = entries.leverage(entry, decision, most, asked=max(theirs, 1.0))
         if allowed < theirs and not self._layer.simulated:
             logger.info(f"Leverage of {entry.pair} {side} cut from {theirs:g} to {allowed:g}.")
         if allowed < theirs:
@@ -90,7 +95,8 @@ class EntryRules:
         # The tag is left out: it is the strategy's own and says nothing about confidence.
         entry, side = replace(entry, tag=None), "short" if entry.is_short else "long"
         decision = self._layer.decision(entry.pair, side)
-        allowed = self._entries().stake(entry, decision, leverage, theirs, most)
+        entries, _ = self._rules()
+        allowed = entries.stake(entry, decision, leverage, theirs, most)
         return min(theirs * min(decision.size_factor, 1.0), allowed)
 
     def addition(self, trade: LocalTrade, asked: Size, rate: float, now: datetime) -> Size:
@@ -98,10 +104,10 @@ class EntryRules:
 
         :param asked: what the breakers allow of it
         """
-        entries = self._entries()
+        _, additions = self._rules()
         if not (self._sizes and asked.stake):
             return asked
-        left = entries.left(trade, rate, now)
+        left = additions.left(trade, rate, now)
         if asked.stake * trade.leverage <= left:
             return asked
         reason = f"{left:.2f} is left of what the trade may hold at its stop"
@@ -119,20 +125,22 @@ class EntryRules:
         """Whether the user has stated where the strategy's own stop is."""
         return "stop" in self._strategy.config.get("perpkit", {})
 
-    def _entries(self) -> Entries:
+    def _rules(self) -> tuple[Entries, Additions]:
         if self._made is None:
             strategy, layer = self._strategy, self._layer
             settings, columns = layer.hooks.settings(), self._frames.get
+            contracts = self._contracts
             self._sizes = Part.SIZING in self.acting(settings)
             stated = settings.stop if self.stated else None
-            self._made = Entries(
+            figures = EntryFigures(
                 strategy.config,
                 settings,
                 account_for(strategy.config, layer.feed, strategy.dp, strategy.wallets),
                 columns,
-                self._contracts,
+                contracts,
                 StrategyStops(strategy, stated, columns, layer.states),
-                layer.refusals,
-                alone=True,
             )
+            carry = CarryCosts(settings, columns)
+            entries = Entries(figures, carry, settings, contracts, layer.refusals, alone=True)
+            self._made = entries, Additions(figures, settings, contracts)
         return self._made

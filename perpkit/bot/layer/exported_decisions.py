@@ -19,7 +19,7 @@ from freqtrade.optimize import backtesting
 from perpkit.bot.decided import wanted
 from perpkit.bot.layer.simulated_signals import SimulatedSignals
 from perpkit.files.whole_file import put
-from perpkit.record.decisions import KEPT, older
+from perpkit.record.decision_log import KEPT, older
 from perpkit.record.places import exported_decisions
 
 logger = logging.getLogger(__name__)

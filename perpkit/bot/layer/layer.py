@@ -10,37 +10,34 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.callbacks.fail_closed import Failures
-from perpkit.bot.callbacks.safe_answers import holds_something
 from perpkit.bot.callbacks.usable_protections import use_what_is_usable
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
 from perpkit.bot.decided import decided_of
 from perpkit.bot.layer.attempt import Attempt
+from perpkit.bot.layer.bot_parts import running_parts, show_state
 from perpkit.bot.layer.charts import Charts
 from perpkit.bot.layer.entries import NOT_STARTED, Entries
 from perpkit.bot.layer.hooks import Hooks
 from perpkit.bot.layer.limits import Limits, limits_of, look_at_limits
-from perpkit.bot.layer.option_check import arm, look_at_options
 from perpkit.bot.layer.overridden import Before
 from perpkit.bot.layer.parts import Part
 from perpkit.bot.layer.running_signals import RunningSignals
 from perpkit.bot.layer.simulated_signals import SimulatedSignals
-from perpkit.bot.layer.verdicts import Outcome
+from perpkit.bot.layer.start_refusals import act_on_obstacles, act_on_options
 from perpkit.bot.live.leaving import urgent_reason
 from perpkit.bot.live.no_parts import NoParts
-from perpkit.bot.positions.entries import Candidate
+from perpkit.bot.positions.candidate import Candidate
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot
-from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals, RunRefusedError
-from perpkit.bot.running_bot import message_of, running_bot
+from perpkit.bot.running_bot import NO_MARKDOWN, message_of, running_bot
 from perpkit.bot.watching.unwatched import breaker_names, log_at_start
-from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
-from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
+from perpkit.bot.watching.watch import Watch
+from perpkit.breakers.breaker import UNRESTRICTED, Decision
 from perpkit.risk.limits import PositionLimits
 
 if TYPE_CHECKING:  # they hold one of these
@@ -121,8 +118,8 @@ class RiskLayer:
         self.hooks = hooks
         # This comes first, so that stops are guarded even if a later step fails.
         settings, strategy = hooks.settings(), self._strategy
-        self.running = self._running_parts(settings)
-        self._show_state()
+        self.running = running_parts(self._config, strategy.dp, self, settings)
+        show_state(self._config, self)
         if hooks.own_stops or self.running.guarded:
             keep_stakes_within_lot(strategy.dp._exchange)
         self.feed = feed_for(self._config, strategy.dp)
@@ -131,8 +128,8 @@ class RiskLayer:
         )
         self._begin_limits()
         self._note_signals()
-        self._look_at_obstacles()
-        self._look_at_options()
+        act_on_obstacles(strategy, self)
+        act_on_options(self._config, strategy, self)
         look_at_limits(strategy, self.limited_by, own_stops=hooks.own_stops)
         self.running.follow(self.watch, datetime.now(UTC))
         if is_trading(self._config):
@@ -160,23 +157,6 @@ class RiskLayer:
             self.limited_by, self._strategy, self.feed, distance, states, self.say
         )
 
-    def _running_parts(self, settings: Settings) -> NoParts:
-        if not is_trading(self._config):
-            return NoParts()
-        # Imported only here: a backtest would wait half a second for what it never uses.
-        from perpkit.bot.live.running_parts import RunningParts
-
-        return RunningParts(
-            self._config,
-            self._strategy.dp,
-            settings,
-            self.states,
-            self.entries.allowed_addition,
-            self.refusals,
-            self.hooks.next_part,
-            only_unprotected=not self.hooks.own_stops,
-        )
-
     def check_additions(self) -> None:
         """Has a running bot ask about additions, unless `start` has come that far.
 
@@ -190,59 +170,6 @@ class RiskLayer:
             check_additions(bot, self.entries.allowed_addition, self.refusals)
             # Freqtrade's own lock is held when it adds, and cannot be taken twice.
             share_trades(bot, self.refusals)
-
-    def _show_state(self) -> None:
-        """Adds the layer's parts to the state file of a running bot."""
-        if not is_trading(self._config):
-            return
-        from perpkit.bot.live.state_parts import TradingNow, failed_callbacks
-
-        report, trading = self.running.report, TradingNow()
-        report("trading", lambda now: trading.report(self.watch, self._doubts(), now))
-        report("failed_callbacks", lambda _now: failed_callbacks(self.hooks.failures.as_dict()))
-        report("parts_off", lambda _now: self.parts_off)
-
-    def _doubts(self) -> dict[tuple[str, str], str]:
-        own = {(step, "*"): reason for step, reason in self.failed_steps.items()}
-        return {**self.hooks.doubts(), **own}
-
-    def _look_at_obstacles(self) -> None:
-        obstacles = self.running.obstacles
-        if obstacles is None:
-            return
-        if obstacles.reasons and not holds_something(self._strategy):
-            raise ConfigurationError(next(iter(obstacles.reasons.values())))
-        for name, reason in obstacles.restricting.items():
-            self.watch.restrict(name, Decision(Trading.REDUCING, 0.0, reason=reason))
-
-    def _look_at_options(self) -> None:
-        """:raises ConfigurationError: for options that are refused, unless something is open"""
-        strategy, trading, running = self._strategy, is_trading(self._config), self.running
-        verdicts = look_at_options(
-            strategy,
-            self.hooks,
-            self.before,
-            trading=trading,
-            guarded=running.guarded,
-            unknown_exchange=running.unknown_exchange,
-        )
-        refused = [each.line for each in verdicts if each.outcome is Outcome.REFUSED]
-        if refused:
-            if not (trading and holds_something(strategy)):
-                raise ConfigurationError(". ".join(refused))
-            arm(strategy, verdicts)
-            reason = f"{'. '.join(refused)}. For what is open it is as it must be; no entry is made"
-            self.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason=reason))
-        off = [*running.parts_off, *(each.line for each in verdicts if each.off)]
-        self.parts_off = (*off, *self.hooks.parts_off())
-        for line in off:
-            self.say(f"{line}.", logging.WARNING)
-        for each in verdicts:
-            if each.outcome is not Outcome.REFUSED and not each.off:
-                noted = each.outcome is Outcome.NOTED
-                log_at_start(
-                    self._config, f"{each.line}.", logging.WARNING if noted else logging.INFO
-                )
 
     def say(self, message: str, level: int = logging.INFO) -> None:
         """Sends a message to the log, and to the operator of a running bot."""

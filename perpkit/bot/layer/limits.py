@@ -14,8 +14,8 @@ from freqtrade.persistence import LocalTrade
 from perpkit.bot.candles.candles import CandleFeed
 from perpkit.bot.positions.account import Account, tradable_equity
 from perpkit.bot.positions.accounts import account_for
+from perpkit.bot.positions.candidate import SAME_ENTRY, Candidate
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import SAME_ENTRY, Candidate
 from perpkit.bot.positions.size_limits import SizeLimits, StopDistance
 from perpkit.bot.positions.trade_losses import TradeLosses
 from perpkit.bot.positions.trades import TradeStates

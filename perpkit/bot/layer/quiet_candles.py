@@ -83,13 +83,13 @@ class QuietCandles:
         pair, side, watch = trade.pair, trade.trade_direction, layer.watch
         if watch.restrictions and watch.decision(pair, side).trading is Trading.HALTED:
             return False
-        entries, stops, adjustments = self._managing(trade.enter_tag)
-        if layer.states.of(trade).ends or adjustments.may_act(trade, opened):
+        managing = self._managing(trade.enter_tag)
+        if layer.states.of(trade).ends or managing.adjustments.may_act(trade, opened):
             return False
         target = self._target(trade.enter_tag) * trade.leverage
         if not is_below(trade, best, min(target, *strategy.minimal_roi.values())):
             return False
-        if entries.exit_reason(trade, now) or stops.exit_reason(trade, now):
+        if managing.carry.exit_reason(trade, now) or managing.stops.exit_reason(trade, now):
             return False
         # Last, as the stop counts as evaluated where it stands.
-        return stops.stands(trade, now, best, watch.tightens(pair, side))
+        return managing.stops.stands(trade, now, best, watch.tightens(pair, side))

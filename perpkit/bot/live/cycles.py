@@ -10,7 +10,7 @@ from statistics import fmean
 from time import monotonic
 
 from perpkit.bot.running_bot import message_of
-from perpkit.record import state
+from perpkit.record.state_running import Loop
 
 # Number of cycles that mean and maximum cover.
 _KEPT = 100
@@ -51,11 +51,11 @@ class Cycles:
         else:
             self._failed, self._succeeded_at = 0, now
 
-    def report(self) -> state.Loop | None:
+    def report(self) -> Loop | None:
         """Returns the statistics, or None before the first cycle has ended."""
         if not self._seconds:
             return None
-        return state.Loop(
+        return Loop(
             cycles=self._count,
             last_seconds=self._seconds[-1],
             mean_seconds=fmean(self._seconds),

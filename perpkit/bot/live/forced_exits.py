@@ -14,8 +14,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc import RPCException
 
 from perpkit.bot.live.replaced import replace
-from perpkit.bot.running_bot import message_of
-from perpkit.bot.watching.watch import NO_MARKDOWN
+from perpkit.bot.running_bot import NO_MARKDOWN, message_of
 
 logger = logging.getLogger(__name__)
 

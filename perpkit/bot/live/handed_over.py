@@ -23,8 +23,7 @@ from perpkit.bot.live.held import DUST
 from perpkit.bot.live.replaced import replace
 from perpkit.bot.live.trying import Trying
 from perpkit.bot.positions.trades import utc
-from perpkit.bot.running_bot import message_of, warn
-from perpkit.bot.watching.watch import NO_MARKDOWN
+from perpkit.bot.running_bot import NO_MARKDOWN, message_of, warn
 from perpkit.record.journal import HANDED_OVER
 
 logger = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ from typing import Any
 from freqtrade.persistence import KeyValueStore
 
 from perpkit.bot.positions.account import Account
-from perpkit.bot.running_bot import message_of
+from perpkit.bot.running_bot import NO_MARKDOWN, message_of
 from perpkit.bot.watching.standing_lock import StandingLock
-from perpkit.bot.watching.watch import NO_MARKDOWN, Watch
+from perpkit.bot.watching.watch import Watch
 from perpkit.breakers import performance
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.breakers.performance import Horizon, Look, PerformanceLimits, PerformanceState

@@ -12,7 +12,9 @@ from freqtrade.exchange import timeframe_to_seconds
 from perpkit.bot.positions.account import Account
 from perpkit.bot.positions.trades import utc
 from perpkit.market.credits import wallet_coin
-from perpkit.record import state
+from perpkit.record import state_holdings
+from perpkit.record.state_holdings import Position
+from perpkit.record.state_running import Candles
 
 
 class AccountNow:
@@ -30,12 +32,12 @@ class AccountNow:
         # Returns the highest profit so far; set when the breakers are known.
         self.highest_profit: Callable[[], float | None] = lambda: None
 
-    def report(self, positions: Sequence[state.Position] | None, now: datetime) -> state.Account:
+    def report(self, positions: Sequence[Position] | None, now: datetime) -> state_holdings.Account:
         """:param positions: as they are reported; None where they are not known"""
         capital, standing = self._account.capital(now), self._account.at(now)
         equity = _known(capital + standing.profit)
         peak, balance = self._peak(capital, equity), self._account.balance()
-        return state.Account(
+        return state_holdings.Account(
             currency=self._currency,
             equity=equity,
             peak=peak,
@@ -65,7 +67,7 @@ class AccountNow:
         return capital - self._first_capital
 
 
-def candles(bot: Any, _now: datetime) -> state.Candles:
+def candles(bot: Any, _now: datetime) -> Candles:
     """Reports how new the candles are that Freqtrade has analysed.
 
     :param bot: Freqtrade's
@@ -79,7 +81,7 @@ def candles(bot: Any, _now: datetime) -> state.Candles:
         if len(frame):
             closed[pair] = utc(frame["date"].iloc[-1].to_pydatetime()) + step
     oldest = min(closed, key=lambda pair: closed[pair], default=None)
-    return state.Candles(
+    return Candles(
         timeframe_seconds=int(step.total_seconds()),
         pairs=len(pairs),
         without=len(pairs) - len(closed),
@@ -89,14 +91,14 @@ def candles(bot: Any, _now: datetime) -> state.Candles:
     )
 
 
-def _signed(position: state.Position) -> float | None:
+def _signed(position: Position) -> float | None:
     if position.notional is None:
         return None
     return -position.notional if position.side == "short" else position.notional
 
 
 def _sum(
-    positions: Iterable[state.Position] | None, figure: Callable[[state.Position], float | None]
+    positions: Iterable[Position] | None, figure: Callable[[Position], float | None]
 ) -> float | None:
     """Returns the sum; None if one of them is not known."""
     if positions is None:

@@ -16,8 +16,10 @@ from perpkit.bot.refusals import Refusals
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.execution.fills import SlippageRecord
-from perpkit.record import state
+from perpkit.record import state_trading
 from perpkit.record.latch import Latch
+from perpkit.record.state_holdings import Waiting
+from perpkit.record.state_running import FailedCallback, Failing, Journal, Slippage
 
 RestrictionKey = tuple[str, str, Side]
 
@@ -40,10 +42,10 @@ class Since:
         return known[1]
 
 
-def entries(trades: Iterable[Trade]) -> tuple[state.Waiting, ...]:
+def entries(trades: Iterable[Trade]) -> tuple[Waiting, ...]:
     """Returns the open entry orders. The bot's lock must be held."""
     return tuple(
-        state.Waiting(
+        Waiting(
             trade_id=trade.id,
             order_id=order.order_id,
             pair=trade.pair,
@@ -69,17 +71,17 @@ class TradingNow:
 
     def report(
         self, watch: Watch, doubts: Mapping[tuple[str, str], str], now: datetime
-    ) -> state.Trading:
+    ) -> state_trading.Trading:
         """:param doubts: why entries are blocked, by callback and pair"""
         of_all = watch.decision()
         restrictions = dict(watch.restrictions)
         self._since.keep(restrictions)
-        return state.Trading(
+        return state_trading.Trading(
             state=of_all.trading.value,
             reason=of_all.reason if of_all.trading is not Trading.ACTIVE else "",
             restrictions=tuple(self._restriction(*each, now) for each in restrictions.items()),
             doubts=tuple(
-                state.Doubt(callback=callback, pair=pair, reason=reason)
+                state_trading.Doubt(callback=callback, pair=pair, reason=reason)
                 for (callback, pair), reason in doubts.items()
             ),
             breakers=watch.breakers,
@@ -87,9 +89,9 @@ class TradingNow:
 
     def _restriction(
         self, key: RestrictionKey, decision: Decision, now: datetime
-    ) -> state.Restriction:
+    ) -> state_trading.Restriction:
         effect = decision.trading, decision.size_factor, decision.max_leverage
-        return state.Restriction(
+        return state_trading.Restriction(
             name=key[0],
             trading=decision.trading.value,
             pair=decision.pair,
@@ -102,10 +104,10 @@ class TradingNow:
         )
 
 
-def locks(now: datetime) -> tuple[state.Lock, ...]:
+def locks(now: datetime) -> tuple[state_trading.Lock, ...]:
     """Returns the locks that are in force. The bot's lock must be held."""
     return tuple(
-        state.Lock(
+        state_trading.Lock(
             pair=each.pair,
             side=each.side,
             until=utc(each.lock_end_time),
@@ -115,32 +117,30 @@ def locks(now: datetime) -> tuple[state.Lock, ...]:
     )
 
 
-def slippage(record: SlippageRecord) -> state.Slippage:
-    return state.Slippage(
+def slippage(record: SlippageRecord) -> Slippage:
+    return Slippage(
         fills=len(record.fills),
         mean_bps=record.mean_bps,
         mean_excess_bps=record.mean_excess_bps,
     )
 
 
-def failing(guard: StopGuard | None, now: datetime) -> tuple[state.Failing, ...] | None:
+def failing(guard: StopGuard | None, now: datetime) -> tuple[Failing, ...] | None:
     if guard is None:
         return None
     return tuple(
-        state.Failing(
-            what=each.what, error=each.error, since=each.since, at=each.at, count=each.count
-        )
+        Failing(what=each.what, error=each.error, since=each.since, at=each.at, count=each.count)
         for each in guard.failing(now)
     )
 
 
-def failed_callbacks(found: Mapping[str, Mapping[str, Any]]) -> dict[str, state.FailedCallback]:
-    return {name: state.FailedCallback(**failure) for name, failure in found.items()}
+def failed_callbacks(found: Mapping[str, Mapping[str, Any]]) -> dict[str, FailedCallback]:
+    return {name: FailedCallback(**failure) for name, failure in found.items()}
 
 
-def refusals(record: Refusals) -> state.Refusals:
+def refusals(record: Refusals) -> state_trading.Refusals:
     newest = (
-        state.Refused(
+        state_trading.Refused(
             kind=each.kind,
             pair=each.pair,
             side=each.side,
@@ -151,11 +151,11 @@ def refusals(record: Refusals) -> state.Refusals:
         )
         for each in record.newest
     )
-    return state.Refusals(by_kind=record.by_kind, newest=tuple(newest))
+    return state_trading.Refusals(by_kind=record.by_kind, newest=tuple(newest))
 
 
-def latch(path: str, found: Latch) -> state.Latch:
-    return state.Latch(
+def latch(path: str, found: Latch) -> state_trading.Latch:
+    return state_trading.Latch(
         path=path,
         state=found.state.value,
         by=found.by,
@@ -165,18 +165,18 @@ def latch(path: str, found: Latch) -> state.Latch:
     )
 
 
-def journal(obstacles: Obstacles | None, guard: StopGuard | None) -> state.Journal | None:
+def journal(obstacles: Obstacles | None, guard: StopGuard | None) -> Journal | None:
     found = obstacles.journal if obstacles is not None else None
     if found is None:
         return None
     (word, reason), unanswered = found, guard.unanswered if guard is not None else None
     if guard is not None and (failure := guard.journal_failure):
         word, reason = "unwritable", failure
-    return state.Journal(state=str(word), open_intents=unanswered, reason=reason)
+    return Journal(state=str(word), open_intents=unanswered, reason=reason)
 
 
-def reconciliation(guard: StopGuard | None) -> state.Reconciliation | None:
+def reconciliation(guard: StopGuard | None) -> state_trading.Reconciliation | None:
     if guard is None:
         return None
     refused = guard.refused
-    return state.Reconciliation(compared=refused is not None, refused=dict(refused or {}))
+    return state_trading.Reconciliation(compared=refused is not None, refused=dict(refused or {}))

@@ -16,7 +16,7 @@ from perpkit.bot.live.stop_orders import is_covered
 from perpkit.bot.positions.account import Account
 from perpkit.bot.positions.trade_figures import net_profit, open_funding
 from perpkit.bot.positions.trades import TradeKey, TradeState, TradeStates, key_of, utc
-from perpkit.record import state
+from perpkit.record.state_holdings import Position, Stop
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Positions:
         # Set by a bot that compares positions with the exchange.
         self.seen: Seen = lambda _now: ()
 
-    def report(self, trades: Iterable[Trade], now: datetime) -> tuple[state.Position, ...]:
+    def report(self, trades: Iterable[Trade], now: datetime) -> tuple[Position, ...]:
         """Returns the positions. The bot's lock must be held."""
         held = {key_of(trade): trade for trade in trades if trade.has_open_position}
         self._since.keep(held)
@@ -50,12 +50,12 @@ class Positions:
 
     def _position(
         self, key: TradeKey, trade: Trade, seen: CcxtPosition | None, now: datetime
-    ) -> state.Position:
+    ) -> Position:
         known, covered = self._state_of(trade), is_covered(trade)
         since = self._since.of(key, covered, now)
         if not covered and known and known.covered_at:
             since = known.covered_at
-        return state.Position(
+        return Position(
             trade_id=trade.id,
             pair=trade.pair,
             side=trade.trade_direction,
@@ -114,6 +114,6 @@ def _positive(value: Any) -> float | None:
     return number if number > 0 and isfinite(number) else None
 
 
-def _stop(order: Order) -> state.Stop:
+def _stop(order: Order) -> Stop:
     price = order.stop_price or order.ft_price
-    return state.Stop(order_id=order.order_id, amount=order.safe_amount, price=price)
+    return Stop(order_id=order.order_id, amount=order.safe_amount, price=price)

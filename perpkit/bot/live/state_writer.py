@@ -25,8 +25,10 @@ from perpkit.bot.live.state_positions import Positions
 from perpkit.bot.positions.account import Account
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.running_bot import message_of, warn
-from perpkit.record import state, state_file
+from perpkit.record import state_file
 from perpkit.record.places import places
+from perpkit.record.state import State
+from perpkit.record.state_running import Versions
 
 logger = logging.getLogger(__name__)
 
@@ -67,10 +69,10 @@ class StateWriter:
     def add(self, name: str, report: Report) -> None:
         """Adds a part of the file.
 
-        :param name: a field of `state.State`
+        :param name: a field of `State`
         :raises KeyError: there is no such field
         """
-        if name not in state.State.model_fields:
+        if name not in State.model_fields:
             raise KeyError(name)
         self._reports[name] = report
 
@@ -125,7 +127,7 @@ class StateWriter:
         except Exception:
             logger.exception("This warning could not be sent.")
 
-    def _collect(self, now: datetime) -> state.State:
+    def _collect(self, now: datetime) -> State:
         missing: dict[str, str] = {}
         parts: dict[str, Any] = {}
         try:
@@ -135,7 +137,7 @@ class StateWriter:
             self._miss("positions", error, missing)
         self._collect_reports(self._reports, now, parts, missing)
         bot, internals = self._bot, self._bot.config.get("internals", {})
-        return state.State(
+        return State(
             written_at=now,
             pid=os.getpid(),
             started_at=self._started_at,
@@ -143,7 +145,7 @@ class StateWriter:
             mode="dry-run" if bot.config["dry_run"] else "live",
             bot_state=str(bot.state),
             throttle_seconds=internals.get("process_throttle_secs", _THROTTLE_SECONDS),
-            versions=state.Versions(freqtrade=freqtrade_version, perpkit=perpkit_version),
+            versions=Versions(freqtrade=freqtrade_version, perpkit=perpkit_version),
             missing=missing,
             **parts,
         )

@@ -16,7 +16,7 @@ from perpkit.bot.watching.headers import ORDERS_1M, ORDERS_10S, USED_WEIGHT, num
 from perpkit.breakers.venue_health import HealthLimits
 from perpkit.durations import MINUTE
 from perpkit.execution.refusals import code_in
-from perpkit.record import state
+from perpkit.record.state_running import Requests
 
 # What Binance allows an account, of USD-M futures.
 ORDERS_10S_LIMIT = 300
@@ -55,13 +55,13 @@ class Traffic:
                 for name in (ORDERS_10S, ORDERS_1M):
                     self._highest[name].add(now, number_in(headers, name))
 
-    def report(self, now: datetime) -> state.Requests:
+    def report(self, now: datetime) -> Requests:
         for client in self._clients:
             at = datetime.fromtimestamp(int(client.lastRestRequestTimestamp) / 1000, UTC)
             stated = number_in(client.last_response_headers, USED_WEIGHT)
             self._highest[USED_WEIGHT].add(at, stated)
         weight, orders_10s, orders_1m = (each.of(now) for each in self._highest.values())
-        return state.Requests(
+        return Requests(
             used_weight=weight,
             weight_limit=HealthLimits().weight_limit,
             orders_10s=orders_10s,

@@ -16,9 +16,9 @@ from freqtrade.persistence import LocalTrade, PairLocks, Trade
 from freqtrade.wallets import Wallets
 
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import open_trades, ordered
 from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.stop_keeper import step_of
+from perpkit.bot.positions.trade_figures import open_trades, ordered
 from perpkit.bot.positions.trade_risk import Columns
 from perpkit.bot.positions.trades import TradeKey, key_of, utc
 from perpkit.breakers.breaker import Decision

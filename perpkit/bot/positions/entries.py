@@ -6,40 +6,24 @@ opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
-from math import floor, inf, isfinite, nan, sqrt
-from typing import Any
+from math import floor, inf, nan
 
-from freqtrade.persistence import LocalTrade, Trade
-
-from perpkit.bot.candles.candle_columns import CandleColumns
-from perpkit.bot.positions.account import Account, tradable_equity
-from perpkit.bot.positions.additions import allowed_addition, why_blocked
+from perpkit.bot.positions.additions import why_blocked
+from perpkit.bot.positions.candidate import SAME_ENTRY, Candidate
+from perpkit.bot.positions.carry import CarryCosts
 from perpkit.bot.positions.contracts import Contracts
+from perpkit.bot.positions.entry_figures import EntryFigures
 from perpkit.bot.positions.parameters import Settings
-from perpkit.bot.positions.stop_keeper import initial_amount, standing_distance
-from perpkit.bot.positions.trade_risk import Columns, TradeRisks
+from perpkit.bot.positions.trade_figures import open_trades
 from perpkit.bot.refusals import RefusalKind, Refusals, Why
 from perpkit.breakers.breaker import Decision
-from perpkit.durations import HOUR_S, HOURS_A_YEAR, MINUTE
-from perpkit.market.correlation import BenchmarkCorrelation
-from perpkit.risk.carry import too_dear
-from perpkit.risk.exposure import ExposureLimits, Holding, PlannedEntry, Room, rooms
-from perpkit.risk.kelly import kelly_factor
+from perpkit.risk.exposure import ExposureLimits, PlannedEntry
 from perpkit.risk.leverage import choose_leverage, volatility_leverage
-from perpkit.risk.limits import fit
-from perpkit.risk.liquidation import OtherPosition, Position, carrying_margin
-from perpkit.risk.sizing import Basis, Held, Size, Terms, full_notional, left_notional, size
+from perpkit.risk.sizing import Basis, Size, Terms, size
 from perpkit.signals.confidence import score_of
 
-# Takes the tag of an entry, the equity, the open positions with their tags, and the entry.
-Further = Callable[
-    [str | None, float, Sequence[tuple[str | None, Holding]], PlannedEntry], Sequence[Room]
-]
-# Freqtrade requests the stake of an entry right after its leverage.
-SAME_ENTRY = MINUTE
 # Without `use.exposure` only the number of positions and the balance limit a size.
 UNLIMITED = ExposureLimits(
     max_pair=125,
@@ -52,70 +36,40 @@ UNLIMITED = ExposureLimits(
 )
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """An entry whose leverage or stake Freqtrade requests.
-
-    :param rate: the entry price
-    """
-
-    pair: str
-    is_short: bool
-    now: datetime
-    rate: float
-    tag: str | None
-
-    @property
-    def side(self) -> str:
-        return "short" if self.is_short else "long"
-
-
 class Entries:
-    """Computes the leverage and stake of entries and additions.
+    """Computes the leverage and stake of entries.
 
-    :param columns: returns the candle columns of a pair, None if it has none
-    :param risks: the initial risk (R) of the open trades
     :param refusals: records each refused entry
     :param scored_tags: names of enter tags that contain a confidence
     :param fixed_stake: Freqtrade's own stake is one that the user has set, and the most
     :param alone: what else is open does not limit a size, and other parts see to it
     :param share: of the risk of one trade, which is all that an entry may take
-    :param further: returns the room of further limits for an entry with a tag, given the equity,
-        and the open positions with the tags of their entries
     """
 
     def __init__(
         self,
-        config: Mapping[str, Any],
+        figures: EntryFigures,
+        carry: CarryCosts,
         settings: Settings,
-        account: Account,
-        columns: Columns,
         contracts: Contracts,
-        risks: TradeRisks,
         refusals: Refusals,
         *,
         scored_tags: Collection[str] = (),
         fixed_stake: bool = False,
         alone: bool = False,
         share: float = 1.0,
-        further: Further | None = None,
     ) -> None:
         self._alone = alone
         self._share = share
-        self._further = further
-        self._config = config
+        self._figures = figures
+        self._carry = carry
         self._settings = settings
-        self._account = account
-        self._columns = columns
         self._contracts = contracts
-        self._risks = risks
         self._refusals = refusals
         self._scored_tags = scored_tags
         self._fixed_stake = fixed_stake
-        self._cross = config.get("margin_mode") == "cross"
         # Why the newest leverage was refused: its stake is requested next, and must be 0.
         self._refusal: tuple[str, bool, datetime, str] | None = None
-        self._kelly: tuple[int, float] = (-1, 1.0)
 
     def leverage(
         self, entry: Candidate, decision: Decision, maximum: float, asked: float = inf
@@ -127,8 +81,8 @@ class Entries:
         :param asked: what the strategy would take; it is the result unless less is allowed
         """
         self._refusal = None
-        settings, columns = self._settings, self._columns(entry.pair)
-        range_24h = columns.at("range_24h", entry.now) if columns else nan
+        settings, figures = self._settings, self._figures
+        range_24h = figures.range_24h(entry)
         if not settings.use.liquidation:
             allowed = min(maximum, decision.max_leverage)
             # A whole number, as the exchange requires.
@@ -137,8 +91,8 @@ class Entries:
         tiers = self._contracts.tiers(entry.pair, entry.rate)
         if tiers is None:
             return self._refuse(entry, "the exchange has told no maintenance margin of the pair")
-        margin = self._carrying(entry.now) if self._cross else None
-        distance = self.stop_distance(entry, asked)
+        margin = figures.carrying(entry.now)
+        distance = figures.stop_distance(entry, asked)
         while True:
             chosen = choose_leverage(
                 settings.leverage,
@@ -153,7 +107,7 @@ class Entries:
             if chosen.leverage is None:
                 return self._refuse(entry, chosen.reason)
             asked = min(asked, chosen.leverage)
-            nearer, distance = distance, self.stop_distance(entry, asked)
+            nearer, distance = distance, figures.stop_distance(entry, asked)
             # A stop at a share of the margin is farther away at less leverage, and allows less.
             if distance == nearer:
                 self._refusals.decided.sized(entry.pair, entry.side, entry.now, chosen.reason)
@@ -190,8 +144,8 @@ class Entries:
         if self._settings.use.sizing and rule.basis is Basis.RISK:
             risk = rule.risk_per_trade * self._share
             of = (
-                f"{risk:.2%} of {self.equity(entry.now):.2f} at risk to a stop "
-                f"{self.stop_distance(entry, leverage):.2%} away"
+                f"{risk:.2%} of {self._figures.equity(entry.now):.2f} at risk to a stop "
+                f"{self._figures.stop_distance(entry, leverage):.2%} away"
             )
             confidence = score_of(entry.tag, self._scored_tags)
             weighed = "" if confidence is None else f", confidence {confidence:g}"
@@ -205,61 +159,15 @@ class Entries:
                 *at, RefusalKind.SIZE, f"Size {sized.reason}", asked=asked, allowed=stake
             )
 
-    def addition(
-        self,
-        trade: LocalTrade,
-        stake: float,
-        rate: float,
-        now: datetime,
-        decision: Decision,
-        *,
-        sized: bool = False,
-    ) -> Size:
-        """Returns the part of `stake` that breakers and exposure let an open trade add.
-
-        :param decision: of the breakers, for the trade's pair and side
-        :param sized: whether the breakers' size factor has already been applied to `stake`
-        """
-        allowed = allowed_addition(trade, stake, rate, decision, self._contracts, sized=sized)
-        if not allowed.stake:
-            return allowed
-        within = self._within_exposure(trade, allowed.stake, rate, now)
-        return within if within.reason else Size(within.stake, None, allowed.reason)
-
-    def _within_exposure(self, trade: LocalTrade, stake: float, rate: float, now: datetime) -> Size:
-        use = self._settings.use
-        if not (use.sizing and use.exposure):
-            return Size(stake)
-        pair, leverage = trade.pair, trade.leverage
-        entry = Candidate(pair, trade.is_short, now, rate, None)
-        distance = self._distance_of_addition(trade, entry)
-        asked = PlannedEntry(pair, trade.is_short, distance, leverage)
-        holdings = [self._holding(each, now) for each in open_trades()]
-        between = self._correlation(entry, open_trades()).between
-        equity = self.equity(now)
-        found = rooms(self._settings.exposure, equity, holdings, asked, between)
-        further = self._further_rooms(trade.enter_tag, equity, open_trades(), holdings, asked)
-        got = fit([*found, *further], stake * leverage, self._contracts.least_notional(pair, rate))
-        if got.bound is None:
-            return Size(stake)
-        return Size(got.notional / leverage, got.bound.limit, got.reason)
-
-    def equity(self, now: datetime) -> float:
-        """Returns the equity that Freqtrade may trade with, marked to market, in stake currency.
-
-        NaN while a price is missing.
-        """
-        return tradable_equity(self._config, self._account, now)
-
     def _sized(
         self, entry: Candidate, decision: Decision, leverage: float, most: float, fixed: float
     ) -> Size:
-        settings = self._settings
+        settings, figures = self._settings, self._figures
         confidence = score_of(entry.tag, self._scored_tags)
         others = [] if self._alone else open_trades()
-        equity = self.equity(entry.now)
-        holdings = [self._holding(trade, entry.now) for trade in others]
-        distance = self.stop_distance(entry, leverage)
+        equity = figures.equity(entry.now)
+        holdings = [figures.holding(trade, entry.now) for trade in others]
+        distance = figures.stop_distance(entry, leverage)
         asked = PlannedEntry(entry.pair, entry.is_short, distance, leverage)
         return size(
             settings.sizing,
@@ -274,135 +182,24 @@ class Entries:
                 max_stake=most,
                 confidence=1.0 if confidence is None else confidence,
                 size_factor=decision.size_factor,
-                kelly=self._kelly_factor(),
-                vol_annual=self._vol_annual(entry),
+                kelly=figures.kelly_factor(),
+                vol_annual=figures.vol_annual(entry),
                 fixed_stake=fixed,
                 share=self._share,
             ),
-            self._correlation(entry, others).between,
-            self._further_rooms(entry.tag, equity, others, holdings, asked),
+            figures.correlation(entry, others).between,
+            figures.further_rooms(entry.tag, equity, others, holdings, asked),
         )
-
-    def _further_rooms(
-        self,
-        tag: str | None,
-        equity: float,
-        trades: Sequence[LocalTrade],
-        holdings: Sequence[Holding],
-        asked: PlannedEntry,
-    ) -> Sequence[Room]:
-        if self._further is None or not self._settings.use.exposure:
-            return ()
-        tags = (trade.enter_tag for trade in trades)
-        return self._further(tag, equity, list(zip(tags, holdings, strict=True)), asked)
-
-    def left(self, trade: LocalTrade, rate: float, now: datetime) -> float:
-        """Returns the notional that may be added to a trade until it has its full size, NaN if it
-        is unknown: its additions included, a trade risks no more than an entry may."""
-        rule, entry = self._settings.sizing, Candidate(trade.pair, trade.is_short, now, rate, None)
-        distance = self._distance_of_addition(trade, entry)
-        full = full_notional(rule, self.equity(now), distance, self._vol_annual(entry))
-        open_orders = ordered(trade) * rate
-        held = Held(trade.amount * rate + open_orders, _lost_at_stop(trade, distance, open_orders))
-        return left_notional(rule, full * self._kelly_factor(), held, distance)
-
-    def stop_distance(self, entry: Candidate, leverage: float) -> float:
-        """Returns the distance of the stop, a fraction of the price; NaN if unknown, which refuses
-        entries."""
-        distance = self._risks.distance(entry.pair, entry.rate, entry.now, leverage)
-        return nan if distance is None else distance
-
-    def _distance_of_addition(self, trade: LocalTrade, entry: Candidate) -> float:
-        standing = standing_distance(trade, entry.rate)
-        return self.stop_distance(entry, trade.leverage) if standing is None else standing
-
-    def _vol_annual(self, entry: Candidate) -> float:
-        columns = self._columns(entry.pair)
-        return columns.at("vol_1h", entry.now) * sqrt(HOURS_A_YEAR) if columns else nan
 
     def _most_collateral(self, entry: Candidate, distance: float) -> float:
         """The largest margin that the entry may get: all of the equity, or what its risk allows."""
-        equity, sizing = self.equity(entry.now), self._settings.sizing
+        equity, sizing = self._figures.equity(entry.now), self._settings.sizing
         if not self._settings.use.sizing or sizing.basis is Basis.VOLATILITY:
             return equity
         return min(equity, equity * sizing.risk_per_trade * self._settings.kelly.cap / distance)
 
-    def _holding(self, trade: LocalTrade, now: datetime) -> Holding:
-        columns = self._columns(trade.pair)
-        rate = columns.at("close", now) if columns else nan
-        amount = trade.amount + ordered(trade)
-        sign = -1.0 if trade.is_short else 1.0
-        stop = sign * (trade.open_rate - sign * self._risks.of(trade).risk)
-        if trade.amount and trade.stop_loss:
-            stop = max(stop, sign * trade.stop_loss)
-        risk = max(0.0, sign * rate - stop) * amount
-        margin = amount * trade.open_rate / trade.leverage
-        return Holding(trade.pair, sign * amount * rate, risk, margin)
-
-    def _correlation(self, entry: Candidate, others: Sequence[LocalTrade]) -> BenchmarkCorrelation:
-        def known(pair: str) -> float:
-            columns: CandleColumns | None = self._columns(pair)
-            return columns.at("btc_correlation", entry.now) if columns else nan
-
-        pairs = {trade.pair for trade in others} | {entry.pair} if others else set()
-        return BenchmarkCorrelation({pair: known(pair) for pair in pairs})
-
-    def _kelly_factor(self) -> float:
-        if not self._settings.use.kelly:
-            return 1.0
-        closed = Trade.get_trades_proxy(is_open=False)
-        if self._kelly[0] != len(closed):
-            multiples = []
-            for trade in sorted(closed, key=lambda t: t.close_date_utc or t.open_date_utc):
-                risked = self._risks.initial(trade) * initial_amount(trade)
-                multiples.append((trade.close_profit_abs or 0.0) / risked if risked else nan)
-            rule, sizing = self._settings.kelly, self._settings.sizing
-            self._kelly = len(closed), kelly_factor(rule, multiples, sizing.risk_per_trade)
-        return self._kelly[1]
-
-    def _carrying(self, now: datetime) -> float:
-        """The loss that the shared wallet can carry before liquidation, given the open trades."""
-        others = []
-        for trade in open_trades():
-            columns = self._columns(trade.pair)
-            rate = columns.at("close", now) if columns else nan
-            tiers = self._contracts.tiers(trade.pair, rate) if isfinite(rate) else None
-            if tiers is None:
-                return nan
-            position = Position(trade.open_rate, trade.amount, trade.is_short)
-            others.append(OtherPosition(position, rate, tiers))
-        realised = self.equity(now) - sum(held.unrealized for held in others)
-        return carrying_margin(realised, others)
-
     def _too_dear(self, entry: Candidate) -> str | None:
-        return self.carry_reason(entry.pair, entry.is_short, entry.now, 0.0)
-
-    def exit_reason(self, trade: LocalTrade, now: datetime) -> str | None:
-        """Returns the exit reason of a trade that is no longer worth its funding, or None."""
-        hours = (now - trade.open_date_utc).total_seconds() / HOUR_S
-        dear = self.carry_reason(trade.pair, trade.is_short, now, hours)
-        return "carry_cost" if dear else None
-
-    def carry_reason(
-        self, pair: str, is_short: bool, now: datetime, held_hours: float
-    ) -> str | None:
-        """Returns why funding makes a position not worth holding; None if it does not.
-
-        :param held_hours: how long the position has been held; 0 for an entry
-        """
-        columns = self._columns(pair)
-        if not self._settings.use.carry or columns is None:
-            return None
-        row = columns.row(now)
-        return too_dear(
-            self._settings.carry,
-            columns.value("funding_rate_8h", row),
-            columns.value("funding_mean_8h", row),
-            columns.value("funding_interval_hours", row),
-            is_short,
-            now.timestamp(),
-            held_hours,
-        )
+        return self._carry.reason(entry.pair, entry.is_short, entry.now, 0.0)
 
     def _refuse(self, entry: Candidate, reason: str) -> float:
         self._refusal = entry.pair, entry.is_short, entry.now, reason
@@ -414,32 +211,3 @@ class Entries:
         pair, is_short, asked, reason = self._refusal
         same = (pair, is_short) == (entry.pair, entry.is_short)
         return reason if same and entry.now - asked < SAME_ENTRY else None
-
-
-def _lost_at_stop(trade: LocalTrade, distance: float, open_orders: float) -> float:
-    """Returns what a trade loses at its stop, with what its reductions have lost before.
-
-    :param distance: of the stop from the price of the orders, whose value is `open_orders`
-    """
-    stop, away = trade.stop_loss, trade.open_rate * distance
-    if stop:
-        away = (stop - trade.open_rate) if trade.is_short else (trade.open_rate - stop)
-    realized = trade.realized_profit or 0.0
-    return max(0.0, away * trade.amount + distance * open_orders - min(realized, 0.0))
-
-
-def ordered(trade: LocalTrade) -> float:
-    """Returns the amount of a trade's open entry orders, in base currency.
-
-    A trade's own amount includes their fills only after they have ended.
-    """
-    return sum(
-        order.safe_amount
-        for order in trade.orders
-        if order.ft_is_open and order.ft_order_side == trade.entry_side
-    )
-
-
-def open_trades() -> list[LocalTrade]:
-    """Returns the open trades, including those whose entry has not filled yet."""
-    return Trade.get_trades_proxy(is_open=True)

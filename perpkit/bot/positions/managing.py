@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from perpkit.bot.positions.account import Account
+from perpkit.bot.positions.additions import Additions
 from perpkit.bot.positions.adjustments import Adjustments
+from perpkit.bot.positions.carry import CarryCosts
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Entries, Further
+from perpkit.bot.positions.entries import Entries
+from perpkit.bot.positions.entry_figures import EntryFigures, Further
 from perpkit.bot.positions.parameters import Settings
 from perpkit.bot.positions.stop_keeper import StopKeeper
 from perpkit.bot.positions.trade_risk import Columns, TradeRisks
@@ -18,10 +21,13 @@ from perpkit.bot.refusals import Refusals
 
 
 class Managing(NamedTuple):
-    """What decides on entries and trades."""
+    """What decides on entries and trades, and the figures that entries are decided by."""
 
+    figures: EntryFigures
     entries: Entries
+    additions: Additions
     stops: StopKeeper
+    carry: CarryCosts
     adjustments: Adjustments
 
 
@@ -50,24 +56,27 @@ class Managers:
     ) -> Managing:
         """Returns what manages trades by these settings.
 
-        :param share, further: as for `Entries`
+        :param share: as for `Entries`
+        :param further: as for `EntryFigures`
         """
+        figures = EntryFigures(
+            self.config, settings, self.account, self.columns, self.contracts, risks, further
+        )
+        carry = CarryCosts(settings, self.columns)
         entries = Entries(
-            self.config,
+            figures,
+            carry,
             settings,
-            self.account,
-            self.columns,
             self.contracts,
-            risks,
             self.refusals,
             scored_tags=self.scored_tags,
             fixed_stake=self.fixed_stake,
             share=share,
-            further=further,
         )
+        additions = Additions(figures, settings, self.contracts)
         stops = StopKeeper(settings, risks, self.columns)
         # The user's choice; Freqtrade's resolver has merged the strategy and the configuration.
         if not self.config.get("position_adjustment_enable", True):
             settings = replace(settings, use=replace(settings.use, scale_out=False, slicing=False))
         adjustments = Adjustments(settings, risks, self.columns, self.contracts, self.states)
-        return Managing(entries, stops, adjustments)
+        return Managing(figures, entries, additions, stops, carry, adjustments)

@@ -9,9 +9,10 @@ from math import nan
 from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.positions.account import Account
+from perpkit.bot.positions.candidate import Candidate
 from perpkit.bot.positions.contracts import Contracts
-from perpkit.bot.positions.entries import Candidate, open_trades, ordered
 from perpkit.bot.positions.stop_keeper import standing_distance
+from perpkit.bot.positions.trade_figures import open_trades, ordered
 from perpkit.risk.exposure import Holding, PlannedEntry
 from perpkit.risk.limits import Fit, PositionLimits, fit, limit_rooms
 

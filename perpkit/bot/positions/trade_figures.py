@@ -1,4 +1,4 @@
-"""Reads the figures that the account adds up from Freqtrade's trades, candles and configuration."""
+"""Reads open trades and their figures from what Freqtrade has: trades, candles, configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from freqtrade.persistence import LocalTrade, Order
+from freqtrade.persistence import LocalTrade, Order, Trade
 from numpy.typing import NDArray
 
 from perpkit.bot.positions.trades import utc
@@ -97,6 +97,23 @@ def ledger_of(trade: LocalTrade) -> TradeLedger:
 
 def filled(trade: LocalTrade) -> list[Order]:
     return [order for order in trade.orders if order.filled and not order.ft_is_open]
+
+
+def open_trades() -> list[LocalTrade]:
+    """Returns the open trades, including those whose entry has not filled yet."""
+    return Trade.get_trades_proxy(is_open=True)
+
+
+def ordered(trade: LocalTrade) -> float:
+    """Returns the amount of a trade's open entry orders, in base currency.
+
+    A trade's own amount includes their fills only after they have ended.
+    """
+    return sum(
+        order.safe_amount
+        for order in trade.orders
+        if order.ft_is_open and order.ft_order_side == trade.entry_side
+    )
 
 
 def open_times(candles: pd.DataFrame) -> NDArray[np.float64]:

@@ -15,8 +15,7 @@ from math import isnan, nan
 from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.positions.account import Account
-from perpkit.bot.positions.entries import open_trades
-from perpkit.bot.positions.trade_figures import net_profit
+from perpkit.bot.positions.trade_figures import net_profit, open_trades
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.risk.limits import PositionLimits
 from perpkit.risk.losses import RecentResults, TagResult, beyond, share_lost, tag_profits

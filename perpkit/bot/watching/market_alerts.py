@@ -12,7 +12,7 @@ from typing import Any
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import timeframe_to_seconds
 
-from perpkit.bot.watching.watch import NO_MARKDOWN
+from perpkit.bot.running_bot import NO_MARKDOWN
 from perpkit.breakers.alert_crossings import MarketReadings
 from perpkit.breakers.alert_log import AlertLog, admit, summary
 from perpkit.breakers.market_alerts import Alert, AlertLimits, MarketReading

@@ -16,9 +16,9 @@ from freqtrade.enums import RunMode
 
 from perpkit.bot.candles.candles import is_simulated, is_trading
 from perpkit.bot.loading.attaching import nothing_attached
+from perpkit.bot.running_bot import NO_MARKDOWN
 from perpkit.bot.watching.found import breakers, protection_folders
 from perpkit.bot.watching.protection import ATTACH
-from perpkit.bot.watching.watch import NO_MARKDOWN
 
 logger = logging.getLogger(__name__)
 

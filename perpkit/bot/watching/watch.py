@@ -7,7 +7,7 @@ live. Decisions become PairLocks, which Freqtrade obeys and shows in `/locks` an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,31 +19,19 @@ from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.wallets import Wallets
 
 from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
+from perpkit.bot.running_bot import NO_MARKDOWN
 from perpkit.bot.watching.protection import AWAKE, WatchedProtection
+from perpkit.bot.watching.restrictions import Restrictions, changes, strictest_for, without
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers.breaker import (
     ALL_PAIRS,
     UNRESTRICTED,
     Decision,
-    Side,
     Trading,
     strictest,
 )
 
 logger = logging.getLogger(__name__)
-
-# Telegram rejects a message with unbalanced Markdown, and Freqtrade then drops it.
-NO_MARKDOWN = str.maketrans({"_": " ", "*": " ", "`": "'", "[": "("})
-# Characters of the reasons in a message, of which Telegram takes 4096.
-LONGEST, MOST_NAMES = 3000, 20
-# The decisions that restrict trading, by name of the breaker, pair and side.
-Restrictions = Mapping[tuple[str, str, Side], Decision]
-
-STILL_ALLOWED = {
-    Trading.ACTIVE: "Entries, exits and stops as usual.",
-    Trading.REDUCING: "Exits and stops go on.",
-    Trading.HALTED: "Open positions are being closed at the market, none is opened.",
-}
 
 
 class Watch:
@@ -92,9 +80,7 @@ class Watch:
 
         Without a pair, it is the one that applies to all pairs.
         """
-        if not self._restrictions:
-            return UNRESTRICTED
-        return strictest(d for d in self._restrictions.values() if d.concerns(pair, side))
+        return strictest_for(self._restrictions, pair, side)
 
     def tightens(self, pair: str, side: str) -> bool:
         """Whether stops move closer, because the breakers for this pair and side are REDUCING.
@@ -144,8 +130,8 @@ class Watch:
 
         :param reason: goes into the message
         """
-        self._standing = _without(self._standing, name)
-        before, self._restrictions = self._restrictions, _without(self._restrictions, name)
+        self._standing = without(self._standing, name)
+        before, self._restrictions = self._restrictions, without(self._restrictions, name)
         self._tell(before, reason)
 
     def informative_pairs(self) -> set[tuple[str, str, str]]:
@@ -273,43 +259,11 @@ class Watch:
         return [breaker for _, breaker in self._run_before]
 
     def _tell(self, before: Restrictions, released: str = "") -> None:
-        """Sends one message for each breaker and change of state, not one every loop.
-
-        :param released: why the restrictions that have ended did so
-        """
-        after = self._restrictions
-        changes: dict[tuple[str, tuple[Trading, float]], list[tuple[str, str, Side]]] = {}
-        for key in dict.fromkeys((*before, *after)):
-            was, now = (_effect(where.get(key, UNRESTRICTED)) for where in (before, after))
-            if was != now and not self._still_covered(key):
-                changes.setdefault((key[0], now), []).append(key)
-        for (name, (trading, _)), keys in changes.items():
-            decision = after.get(keys[0])
-            pairs = sorted({pair for _, pair, _ in keys})
-            where = "" if ALL_PAIRS in pairs else f" on {_names(pairs)}"
-            if decision is None:
-                what = f"{name} has released{where}{released and f': {released}'}"
-                trading = self.decision(*keys[0][1:]).trading
-            else:
-                what = f"{name}{where}: {_reasons([after[key] for key in keys])}"
-            # The reasons given to `restrict` state how they end.
-            until = "" if keys[0] in self._standing else _until([after.get(key) for key in keys])
-            message = f"{trading.upper()}: {what}. {until}{STILL_ALLOWED[trading]}"
-            message = message.translate(NO_MARKDOWN)
-            logger.warning(message)
-            self._dp.send_msg(message, always_send=True)
-
-    def _still_covered(self, key: tuple[str, str, Side]) -> bool:
-        """Whether a wider restriction of the same breaker has replaced this one."""
-        name, pair, side = key
-        return key not in self._restrictions and any(
-            other == name and decision.entries_blocked and decision.concerns(pair, side)
-            for (other, *_), decision in self._restrictions.items()
-        )
-
-
-def _without(restrictions: Restrictions, name: str) -> Restrictions:
-    return {key: decision for key, decision in restrictions.items() if key[0] != name}
+        """Sends what has changed, and not what stands in every loop."""
+        for message in changes(before, self._restrictions, self._standing, released):
+            text = message.translate(NO_MARKDOWN)
+            logger.warning(text)
+            self._dp.send_msg(text, always_send=True)
 
 
 def _halts(decisions: Iterable[Decision], now: datetime) -> list[Decision]:
@@ -321,38 +275,3 @@ def _halts(decisions: Iterable[Decision], now: datetime) -> list[Decision]:
 def _both(one: Decision, other: Decision) -> Decision:
     """Returns the strictest of two decisions for the same pair and side."""
     return replace(strictest((one, other)), pair=one.pair, side=one.side)
-
-
-def _effect(decision: Decision) -> tuple[Trading, float]:
-    return decision.trading, decision.size_factor
-
-
-def _names(pairs: Sequence[str]) -> str:
-    more = f" and {len(pairs) - MOST_NAMES} more" if len(pairs) > MOST_NAMES else ""
-    return ", ".join(pairs[:MOST_NAMES]) + more
-
-
-def _reasons(decisions: Sequence[Decision]) -> str:
-    """The reason of each, with its pair; once if it is the same for all."""
-    if len({decision.reason for decision in decisions}) == 1:
-        return decisions[0].reason
-    by_pair = sorted(decisions, key=lambda decision: decision.pair)
-    told = list(dict.fromkeys(_with_pair(decision) for decision in by_pair))
-    fit = [text for n, text in enumerate(told) if sum(map(len, told[: n + 1])) <= LONGEST]
-    more = f"; and {len(told) - len(fit)} more, see /locks" if len(fit) < len(told) else ""
-    return "; ".join(fit) + more
-
-
-def _with_pair(decision: Decision) -> str:
-    known = decision.pair == ALL_PAIRS or decision.pair in decision.reason
-    return decision.reason if known else f"{decision.pair}: {decision.reason}"
-
-
-def _until(decisions: Sequence[Decision | None]) -> str:
-    held = [decision for decision in decisions if decision is not None]
-    releases = [d.release for d in held if d.release is not None]
-    if releases and len(releases) == len(held):
-        first, last = (f"{end(releases):%Y-%m-%d %H:%M}" for end in (min, max))
-        return f"Until {first if first == last else f'{first} to {last}'} UTC at the earliest. "
-    halted = any(d.trading is Trading.HALTED and d.release is None for d in held)
-    return "Until an operator ends its lock. " if halted else ""

@@ -14,7 +14,7 @@ from itertools import groupby
 from perpkit.ops.fleet.fleet_file import Limits
 from perpkit.ops.fleet.readings import Reading
 from perpkit.record.latch import LatchState
-from perpkit.record.state import Account
+from perpkit.record.state_holdings import Account
 
 # Freqtrade reads the balance after each fill, and every half hour.
 _BALANCE = timedelta(minutes=35)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perpkit.ops.metrics.metric import Metric, Values, one, seconds
-from perpkit.record.state import Account, Position, State
+from perpkit.record.state import State
+from perpkit.record.state_holdings import Account, Position
 
 _PAIR = ("pair", "side")
 

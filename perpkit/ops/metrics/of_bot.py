@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from perpkit.ops.metrics.metric import Metric, Values, by, one, seconds, which
-from perpkit.record.state import Loop, State
+from perpkit.record.state import State
+from perpkit.record.state_running import Loop
 
 _BOT_STATES = ("running", "paused", "stopped", "reload_config")
 _TRADING = ("active", "reducing", "halted")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from perpkit.ops.metrics.metric import Metric, Values, by, one
-from perpkit.record.state import Candles, Requests, Slippage
+from perpkit.record.state_running import Candles, Requests, Slippage
 
 _BPS = 1e-4
 

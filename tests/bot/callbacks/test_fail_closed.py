@@ -289,7 +289,7 @@ def test_an_override_that_asks_the_base_answers_for_both(make, monkeypatch):
         return max(super(type(self), self).custom_stoploss(*args, **kwargs) or 0.0, 0.5)
 
     strategy = make(custom_stoploss=custom_stoploss)
-    monkeypatch.setattr(strategy._stops, "ratio", fails)
+    monkeypatch.setattr(strategy._managed.stops, "ratio", fails)
     assert strategy.custom_stoploss(**given("custom_stoploss")) == TABLE["custom_stoploss"][1]
     assert strategy.failures.by_callback["custom_stoploss"].count == 1
 
@@ -393,7 +393,7 @@ def test_a_halt_that_cannot_be_looked_up_leaves_the_other_exits(make, monkeypatc
 
 def test_an_addition_that_cannot_be_judged_is_not_made(make, monkeypatch):
     strategy = make(adjust_trade_position=lambda *_, **__: 100.0)
-    monkeypatch.setattr(strategy._entries, "addition", fails)
+    monkeypatch.setattr(strategy._managed.additions, "allowed", fails)
     asked = {**TABLE["adjust_trade_position"][0], "trade": stack.simulated()}
     assert strategy._adjust_trade_position_internal(**asked) == (None, "")
 

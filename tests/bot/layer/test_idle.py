@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perpkit.bot.layer.layer import RiskLayer
+from perpkit.bot.layer import layer
 from perpkit.breakers.breaker import Decision, Trading
 from tests.bench.backtests import backtest, write_candles
 
@@ -39,13 +39,13 @@ def test_it_rests_only_if_nothing_of_it_can_act(config, strategy, perpkit, prote
 
 def test_a_restriction_of_the_start_is_kept(config, monkeypatch):
     """One that no breaker of the watch has made, as for options that are refused."""
-    look = RiskLayer._look_at_options
+    look = layer.act_on_options
 
-    def restrict(layer):
-        look(layer)
-        layer.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason="refused"))
+    def restrict(config, strategy, of):
+        look(config, strategy, of)
+        of.watch.restrict("Options", Decision(Trading.REDUCING, 0.0, reason="refused"))
 
-    monkeypatch.setattr(RiskLayer, "_look_at_options", restrict)
+    monkeypatch.setattr(layer, "act_on_options", restrict)
     run = backtest(config, "PlainTrend", perpkit={"attach": True})
     assert not run.trades
     assert run.strategy._perpkit.idle is False

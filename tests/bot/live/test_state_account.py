@@ -10,7 +10,7 @@ import pytest
 
 from perpkit.bot.live.state_account import AccountNow
 from perpkit.bot.positions.account import AccountStanding, Balance
-from perpkit.record import state
+from perpkit.record.state_holdings import Position
 from tests.bench.states import BTC
 from tests.factories import START as NOW
 
@@ -33,9 +33,9 @@ class Books:
         return Balance(990.0, NOW)
 
 
-def position(side="long", **more) -> state.Position:
+def position(side="long", **more) -> Position:
     known = {"notional": 300.0, "at_risk": 6.0, "funding": -0.1}
-    return state.Position(
+    return Position(
         trade_id=1, pair=BTC, side=side, amount=0.01, open_rate=30_000.0, opened_at=NOW,
         leverage=3.0, liquidation_price=None, stop_price=None, covered=True, since=NOW,
         covered_by=(), risk=None, **{**known, **more},

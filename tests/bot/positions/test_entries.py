@@ -4,99 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
-from math import floor, inf, nan, sqrt
-from types import SimpleNamespace
+from math import floor, inf, nan
 
 import pytest
-from freqtrade.persistence import LocalTrade, Trade
+from freqtrade.persistence import Trade
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.bot.positions.account import AccountStanding
-from perpkit.bot.positions.entries import Entries
 from perpkit.bot.positions.parameters import Settings, Switches
-from perpkit.bot.positions.trade_risk import TradeRisks
-from perpkit.bot.positions.trades import TradeStates
-from perpkit.bot.refusals import Refusals
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.risk.carry import CarryRule
 from perpkit.risk.exposure import ExposureLimits
-from perpkit.risk.kelly import KellyRule
 from perpkit.risk.leverage import LeverageLimit
 from perpkit.risk.sizing import Basis, SizingRule
 from perpkit.risk.stops import EntryStop
 from tests.bot import stack
+from tests.bot.positions.entering import FREE, SETTINGS, Case, held
 from tests.bot.stack import BTC, ETH, LTC, NOW, candidate
 from tests.cases import cases
 
 pytestmark = pytest.mark.usefixtures("trades_in_memory")
-
-flat = cache(stack.flat)
-FREE = Decision()
-# 1% of 10,000 is lost at a stop 5% away: 2,000 of exposure, a fifth of the account.
-SETTINGS = Settings(stop=EntryStop(distance=0.05), sizing=SizingRule(risk_per_trade=0.01))
-CROSS = {"margin_mode": "cross"}
-
-
-class Case:
-    """An account of 10,000 that may enter at 100."""
-
-    def __init__(
-        self,
-        chosen=SETTINGS,
-        capital=10_000.0,
-        profit=0.0,
-        config=None,
-        cost=5.0,
-        fixed_stake=False,
-        **columns,
-    ) -> None:
-        self.candles = {pair: flat(40, **columns) for pair in (BTC, ETH, LTC)}
-        account = SimpleNamespace(
-            capital=lambda _: capital, at=lambda _: AccountStanding(profit, 0.0)
-        )
-        contracts = stack.contracts(cost=cost)
-        self.exchange = contracts._exchange
-        self.risks = TradeRisks(chosen.stop, self.candles.get, TradeStates(False))
-        self.entries = Entries(
-            config or {},
-            chosen,
-            account,
-            self.candles.get,
-            contracts,
-            self.risks,
-            Refusals(),
-            scored_tags={"rsi_sma"},
-            fixed_stake=fixed_stake,
-        )
-
-    def enter(
-        self,
-        pair=BTC,
-        is_short=False,
-        tag=None,
-        decision=FREE,
-        maximum=20.0,
-        most=1e9,
-        proposed=500.0,
-        after=timedelta(seconds=1),
-    ) -> tuple[float, float]:
-        """Returns leverage and stake, requested in Freqtrade's order."""
-        entry = candidate(pair, is_short, tag)
-        leverage = self.entries.leverage(entry, decision, maximum)
-        asked = replace(entry, now=NOW + after)
-        return leverage, self.entries.stake(asked, decision, leverage, proposed, most)
-
-    def exposure(self, **asked) -> float:
-        leverage, stake = self.enter(**asked)
-        return leverage * stake
-
-
-def held(pair, number=9, **trade) -> LocalTrade:
-    made = stack.simulated(pair, number=number, **trade)
-    LocalTrade.add_bt_trade(made)
-    return made
 
 
 @pytest.mark.parametrize("is_short", [False, True])
@@ -284,48 +210,6 @@ def test_at_most_three_positions(caplog):
     assert "open positions 3 of 3" in caplog.text
 
 
-def test_a_third_position_that_moves_with_the_others_is_cut_or_refused():
-    alike = {ETH: 0.95, LTC: 0.95}
-    exposures = []
-    for correlations in (dict.fromkeys(alike, 0.1), alike, dict.fromkeys(alike, nan)):
-        case = Case()
-        for pair, correlation in correlations.items():
-            case.candles[pair] = stack.flat(40, btc_correlation=correlation)
-        case.candles[BTC] = stack.flat(40, btc_correlation=1.0)
-        for number, pair in enumerate(correlations):
-            held(pair, number, amount=20.0)  # 2,000 each
-        exposures.append(case.exposure())
-        Trade.reset_trades()
-    apart, together, unknown = exposures
-    assert 0 < apart <= 2_000
-    assert together == unknown == 0
-
-
-def test_a_position_whose_stop_is_past_the_entry_risks_nothing():
-    case = Case(replace(SETTINGS, exposure=ExposureLimits(max_cluster_risk=0.01)))
-    trade = held(ETH, amount=20.0)
-    assert case.exposure() == 0
-    trade.stop_loss = 100.0
-    assert case.exposure() == pytest.approx(2_000)
-
-
-def test_an_entry_order_that_may_still_fill_counts():
-    case = Case(replace(SETTINGS, exposure=ExposureLimits(max_cluster_risk=0.01)))
-    trade = held(ETH, amount=0.0)
-    assert case.exposure() == pytest.approx(2_000)
-    trade.orders.append(stack.order(trade, "buy", 20.0, 100.0, NOW, filled=False))
-    assert case.exposure() == 0
-
-
-def test_a_position_without_a_price_refuses(caplog):
-    caplog.set_level("INFO")
-    case = Case()
-    held(ETH)
-    del case.candles[ETH]
-    assert case.enter()[1] == 0
-    assert "No entry" in caplog.text
-
-
 def test_what_is_switched_off_leaves_freqtrades_own():
     off = Switches(sizing=False, liquidation=False)
     case = Case(replace(SETTINGS, use=off, leverage=LeverageLimit(max_leverage=20)))
@@ -344,105 +228,6 @@ def test_without_carry_funding_refuses_nothing():
     dear = {"funding_rate_8h": 0.01, "funding_mean_8h": 0.01}
     assert Case(replace(SETTINGS, use=Switches(carry=False)), **dear).enter()[1] > 0
     assert Case(**dear).enter(is_short=True)[1] > 0  # is paid
-
-
-@pytest.mark.parametrize(("held_hours", "dear"), [(0, True), (47, True), (0.5, True)])
-def test_a_position_is_left_for_its_funding(held_hours, dear):
-    case = Case(
-        replace(SETTINGS, carry=CarryRule(48, 0.01, 0.5)),
-        funding_rate_8h=0.01,
-        funding_mean_8h=0.01,
-    )
-    reason = case.entries.carry_reason(BTC, False, NOW, held_hours)
-    assert (reason is not None) is dear
-    assert case.entries.carry_reason(BTC, True, NOW, held_hours) is None
-    assert case.entries.carry_reason("NEW/USDT:USDT", False, NOW, held_hours) is None
-
-
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ({}, 11_000),
-        ({"tradable_balance_ratio": 0.5}, 6_000),
-        ({"tradable_balance_ratio": 0.5, "available_capital": 10_000}, 11_000),
-    ],
-)
-def test_equity_is_what_may_be_traded_with_marked_to_market(config, expected):
-    assert Case(profit=1_000.0, config=config).entries.equity(NOW) == expected
-    assert Case(profit=1_000.0, config=config).exposure() == pytest.approx(expected / 5)
-
-
-def test_a_volatility_target_sizes_by_the_pairs_volatility():
-    chosen = replace(SETTINGS, sizing=SizingRule(Basis.VOLATILITY, vol_target_annual=0.12))
-    hourly = 0.60 / sqrt(365 * 24)
-    assert Case(chosen, vol_1h=hourly).exposure() == pytest.approx(2_000)
-    assert Case(chosen, vol_1h=2 * hourly).exposure() == pytest.approx(1_000)
-
-
-def closed(number: int, r: float, part: float = 0.0) -> None:
-    """A closed trade of 10 x 100 with R of 5 and a result of `r`, `part` of it sold before."""
-    trade = stack.simulated(BTC, amount=10.0, number=number)
-    rate = 100.0 + 5.0 * r
-    if part:
-        stack.fill(trade, "sell", part * 10.0, rate, NOW)
-    trade.orders.append(stack.order(trade, "sell", trade.amount, rate, NOW))
-    trade.close_date = NOW
-    LocalTrade.add_bt_trade(trade)
-    trade.close(rate, show_msg=False)
-    LocalTrade.close_bt_trade(trade)
-
-
-@pytest.mark.parametrize("part", [0.0, 0.75])
-@pytest.mark.parametrize(
-    ("wins", "factor"),
-    [
-        (5, 1.0),  # too few trades yet
-        (8, 1.0),
-        (6, 0.75),
-    ],
-)
-def test_kelly_follows_the_strategys_own_trades(wins, factor, part):
-    """Wins and losses of 1R: p - q of the account at risk, a twentieth of it taken."""
-    rule = KellyRule(fraction=0.0375, window=20, least_trades=20, cap=1.0)
-    case = Case(replace(SETTINGS, use=Switches(kelly=True), kelly=rule))
-    total = 10 if wins == 5 else 20
-    for number in range(total):
-        closed(number, 1.0 if number % 10 < wins else -1.0, part)
-    assert case.exposure() == pytest.approx(2_000 * factor, rel=0.15)
-
-
-def test_kelly_is_off_unless_asked_for():
-    case = Case()
-    for number in range(100):
-        closed(number, -1.0)
-    assert case.exposure() == pytest.approx(2_000)
-
-
-def test_cross_margin_is_carried_by_what_the_wallet_has_left():
-    chosen = replace(
-        SETTINGS,
-        leverage=LeverageLimit(max_leverage=20),
-        sizing=SizingRule(risk_per_trade=0.1),
-        use=Switches(exposure=False),
-    )
-    account = {"capital": 1_000_000.0, "profit": -985_000.0}
-    held(ETH, amount=20_000.0)
-
-    def leverage(config) -> float:
-        case = Case(chosen, config=config, **account)
-        case.candles[ETH] = flat(40, price=70.0)
-        return case.enter()[0]
-
-    # Of the 15,000 left, half is the maintenance margin of the 1.4 million.
-    assert leverage({}) == 9
-    assert leverage(CROSS) == 4
-
-
-def test_cross_margin_with_a_position_nobody_can_price_refuses():
-    case = Case(config=CROSS)
-    held(ETH)
-    del case.candles[ETH]
-    assert case.enter()[1] == 0
 
 
 @cases(400)
@@ -497,68 +282,3 @@ def test_no_entry_risks_more_than_its_share_or_exceeds_a_limit(
 def test_the_widest_decision_is_no_cap():
     assert Decision().max_leverage == inf
     assert Case().enter()[0] == 3
-
-
-# Additions
-
-
-@pytest.mark.parametrize("is_short", [False, True])
-@pytest.mark.parametrize(
-    ("stake", "allowed"),
-    [
-        (500.0, 500.0),
-        # 2,000 at risk of 1% are held: another 1% fits below 2% of cluster risk, at a stop 5% away.
-        (5_000.0, 2_000.0 / 3),
-    ],
-)
-def test_an_addition_gets_what_the_limits_leave(is_short, stake, allowed):
-    case = Case()
-    trade = held(BTC, is_short=is_short, amount=20.0)
-    trade.stop_loss = 105.0 if is_short else 95.0
-    got = case.entries.addition(trade, stake, 100.0, NOW, FREE)
-    assert got.stake == pytest.approx(allowed)
-    assert bool(got.reason) is (allowed < stake)
-
-
-@pytest.mark.parametrize(
-    ("settings", "given", "reason"),
-    [
-        ({}, {"decision": Decision(Trading.REDUCING, 0.5, reason="-4%")}, "-4%"),
-        ({}, {"decision": Decision(Trading.HALTED, 0.0, reason="-9%")}, "-9%"),
-        ({"exposure": ExposureLimits(max_pair=0.2)}, {}, "exposure in the pair 0.20 of 0.20"),
-        ({"exposure": ExposureLimits(max_side=0.2)}, {}, "exposure on the side 0.20 of 0.20"),
-        # Less than an order is left.
-        ({"exposure": ExposureLimits(max_pair=0.2001)}, {}, "exposure in the pair"),
-    ],
-)
-def test_an_addition_that_is_refused(settings, given, reason):
-    case = Case(replace(SETTINGS, **settings))
-    trade = held(BTC, amount=20.0)
-    trade.stop_loss = 95.0
-    got = case.entries.addition(trade, 100.0, 100.0, NOW, given.get("decision", FREE))
-    assert got.stake == 0
-    assert reason in got.reason
-
-
-@pytest.mark.parametrize("exposure", [True, False])
-@pytest.mark.parametrize(
-    ("factor", "sized", "expected"),
-    [(0.5, False, 50.0), (0.5, True, 100.0), (1.0, False, 100.0), (0.001, False, 0.0)],
-)
-def test_the_breakers_cut_an_addition_but_not_what_they_have_cut(exposure, factor, sized, expected):
-    case = Case(replace(SETTINGS, use=replace(SETTINGS.use, exposure=exposure)))
-    decision = Decision(Trading.ACTIVE, factor, reason="a test")
-    got = case.entries.addition(held(BTC), 100.0, 100.0, NOW, decision, sized=sized)
-    assert got.stake == pytest.approx(expected)
-    assert got.reason == ("a test" if expected < 100.0 else "")
-
-
-def test_an_addition_of_unknown_equity_is_refused():
-    case = Case(profit=nan)
-    assert case.entries.addition(held(BTC), 100.0, 100.0, NOW, FREE).stake == 0
-
-
-@pytest.mark.parametrize("off", ["sizing", "exposure"])
-def test_without_limits_an_addition_is_what_it_is(off):
-    case = Case(replace(SETTINGS, use=replace(Switches(), **{off: False})))
-    assert case.entries.addition(held(BTC), 9_000.0, 100.0, NOW, FREE).stake == 9_000

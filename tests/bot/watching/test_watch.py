@@ -412,51 +412,6 @@ def test_the_next_epoch_has_its_own_parameters(scripted, default_futures_config)
     assert subject._breakers is not first
 
 
-def test_pairs_that_change_together_share_a_message(scripted, default_futures_config):
-    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
-    run(live, range(1))
-    scripted.extra = [
-        Decision(Trading.REDUCING, 0.0, START + 9 * HOUR, "a crash", pair=pair)
-        for pair in (ETH, BTC)
-    ]
-    run(live, range(1, 4))
-    assert messages == [
-        f"REDUCING: Scripted on {BTC}, {ETH}: a crash. Until 2023-01-01 09:00 UTC at the "
-        "earliest. Exits and stops go on."
-    ]
-    scripted.extra = scripted.extra[:1]
-    run(live, range(4, 6))
-    assert messages[1:] == [
-        f"ACTIVE: Scripted has released on {BTC}. Entries, exits and stops as usual."
-    ]
-
-
-def test_a_pair_that_the_market_takes_along_has_not_been_released(scripted, default_futures_config):
-    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
-    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="one", pair=ETH)]
-    run(live, range(2))
-    scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="all")]
-    run(live, range(2, 4))
-    assert [text.partition(".")[0] for text in messages] == [
-        f"REDUCING: Scripted on {ETH}: one",
-        "REDUCING: Scripted: all",
-    ]
-
-
-def test_a_release_says_what_the_market_still_holds(scripted, default_futures_config):
-    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
-    scripted.extra = [
-        Decision(Trading.REDUCING, 0.0, reason="longs", side="long"),
-        Decision(Trading.HALTED, 0.0, START + 9 * HOUR, "one", pair=ETH),
-    ]
-    run(live, range(2))
-    scripted.extra = scripted.extra[:1]
-    run(live, range(2, 4))
-    assert messages[-1] == (
-        f"ACTIVE: Scripted has released on {ETH}. Entries, exits and stops as usual."
-    )
-
-
 class TestWithoutTheWatch:
     """Freqtrade's own manager asks when a trade closes, whatever the strategy is built on."""
 
@@ -558,30 +513,3 @@ def test_only_what_breakers_see_on_the_market_moves_stops_closer(scripted, defau
     scripted.extra = [Decision(Trading.HALTED, 0.0, reason="why")]
     run(subject, range(4, 5))
     assert not subject.tightens(BTC, "long")
-
-
-def test_a_message_for_several_pairs_has_the_figure_of_each(scripted, default_futures_config):
-    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
-    run(live, range(1))
-    scripted.extra = [
-        Decision(Trading.REDUCING, 0.0, START + hours * HOUR, reason, pair=pair)
-        for pair, hours, reason in ((ETH, 9, "fell 12.3%"), (BTC, 8, f"{BTC} fell 10.1%"))
-    ]
-    run(live, range(1, 3))
-    assert messages == [
-        f"REDUCING: Scripted on {BTC}, {ETH}: {BTC} fell 10.1%; {ETH}: fell 12.3%. "
-        "Until 2023-01-01 08:00 to 2023-01-01 09:00 UTC at the earliest. Exits and stops go on."
-    ]
-
-
-def test_a_message_for_very_many_pairs_can_be_sent(scripted, default_futures_config):
-    live, messages = watch(default_futures_config, RunMode.DRY_RUN)
-    run(live, range(1))
-    scripted.extra = [
-        Decision(Trading.REDUCING, 0.0, reason=f"fell {n}%" + 90 * ".", pair=f"C{n}/USDT:USDT")
-        for n in range(100)
-    ]
-    run(live, range(1, 3))
-    assert "C10/USDT:USDT: fell 10%" in messages[0]
-    assert "more, see /locks" in messages[0]
-    assert len(messages[0]) < 4096

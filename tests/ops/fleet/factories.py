@@ -7,8 +7,9 @@ from typing import Any
 
 from perpkit.ops.fleet.fleet_file import Bot
 from perpkit.ops.fleet.readings import Member, Reading
-from perpkit.record import state
 from perpkit.record.latch import LatchFile
+from perpkit.record.state_holdings import Account
+from perpkit.record.state_running import Requests
 from tests.bench.states import NOW, least
 
 
@@ -27,19 +28,19 @@ def member(name: str, key: str = "one", **given: Any) -> Member:
 
 
 def account(equity: float | None, gross: float | None = 0.0, unrealised: float | None = 0.0,
-            currency: str = "USDT", **given: Any) -> state.Account:  # fmt: skip
+            currency: str = "USDT", **given: Any) -> Account:  # fmt: skip
     """With a balance without the open profit, read now, if not given otherwise."""
     balance = None if equity is None or unrealised is None else equity - unrealised
     rest = dict.fromkeys(("peak", "drawdown", "net", "open_risk", "unexplained"))
     known = {"funding": 0.0, "balance": balance, "balance_at": NOW}
-    return state.Account(
+    return Account(
         currency=currency, equity=equity, gross=gross, unrealised=unrealised, **rest,
         **{**known, **given},
     )  # fmt: skip
 
 
-def requests(used: int | None) -> state.Requests:
-    return state.Requests(
+def requests(used: int | None) -> Requests:
+    return Requests(
         used_weight=used, weight_limit=2_400, orders_10s=1, orders_10s_limit=300, orders_1m=2,
         orders_1m_limit=1_200, order_errors={},
     )  # fmt: skip
