@@ -8,12 +8,12 @@ from freqtrade.constants import Config
 from freqtrade.enums import CandleType
 from freqtrade.exceptions import TemporaryError
 
+from perpkit.bot.candles.known_funding import NO_RATES, KnownFunding
 from perpkit.bot.watching.candle_breaker import CandleBreaker
 from perpkit.bot.watching.sources import Sources
 from perpkit.breakers import funding
 from perpkit.breakers.breaker import Decision
 from perpkit.breakers.funding import FundingLimits, FundingTimeline
-from perpkit.market.times import dates_at
 
 logger = logging.getLogger(__name__)
 
@@ -58,13 +58,16 @@ class FundingBreaker(CandleBreaker[FundingTimeline]):
             raise TemporaryError("Freqtrade has none yet, see its log")
         return rates
 
-    def timeline(self, pair: str, rates: pd.DataFrame) -> FundingTimeline:
+    def data(self, pair: str, sources: Sources) -> Sequence[Any]:
+        return self.candles(pair, sources), sources.candles.funding
+
+    def timeline(self, pair: str, rates: pd.DataFrame, known: KnownFunding) -> FundingTimeline:
         if rates.empty:
             if pair not in self._warned:
                 logger.warning(f"{self.name}: no funding rates of {pair}, so none are extreme.")
             self._warned.add(pair)
-            rates = pd.DataFrame({"date": dates_at([]), "funding_rate": []})
-        return funding.timeline(self.limits, pair, rates)
+            rates = NO_RATES
+        return funding.timeline(self.limits, pair, known.readings(pair, rates, self.limits.rule))
 
     def same_until(self, sources: Sources, now: datetime) -> datetime:
         lines = [self.line(pair, sources) for pair in self.watched(sources.pairs)]

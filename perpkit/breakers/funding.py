@@ -15,15 +15,14 @@ from math import inf
 from typing import Annotated, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.breakers.breaker import Decision, Side, Trading
 from perpkit.breakers.latch import Hysteresis
 from perpkit.breakers.timeline import Moments, Timeline
 from perpkit.durations import HOUR_S
-from perpkit.market.asof import nanoseconds
-from perpkit.market.funding import FundingRule, funding_readings, predicted_cost
+from perpkit.market.asof import ReadingArrays
+from perpkit.market.funding import FundingRule, predicted_cost
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -210,16 +209,15 @@ class FundingTimeline(Timeline[tuple[Decision, ...]]):
         return decide(self.limits, self.pair, self.rates[number], below, late)
 
 
-def timeline(limits: FundingLimits, pair: str, funding: pd.DataFrame) -> FundingTimeline:
+def timeline(limits: FundingLimits, pair: str, readings: ReadingArrays) -> FundingTimeline:
     """Returns the decisions on one pair.
 
-    :param funding: Freqtrade's funding candles, as for `funding_readings`; may be empty
+    :param readings: what `funding_arrays` returns by the rule of these limits
     """
-    readings = funding_readings(funding, limits.rule)
-    figures = [readings[column].to_numpy(dtype=np.float64) for column in FIGURES]
-    figures.append(100 * readings["funding_rank"].to_numpy(dtype=np.float64))
-    known_at, stale_at = (nanoseconds(readings[at]) / 1e9 for at in ("known_at", "stale_at"))
-    return judge(limits, pair, SettledRates(known_at, stale_at, np.column_stack(figures)))
+    values = readings.values
+    figures = [*(values[column] for column in FIGURES), 100 * values["funding_rank"]]
+    known_at, stale_at = readings.known_at / 1e9, readings.stale_at[:-1] / 1e9
+    return judge(limits, pair, SettledRates(known_at, stale_at, np.column_stack(figures)[:-1]))
 
 
 def judge(

@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perpkit.durations import DAY, DAYS_A_YEAR, HOUR
-from perpkit.market.asof import join_known, nanoseconds
+from perpkit.market.asof import ReadingArrays, join_known, nanoseconds
 from perpkit.market.percentile import rolling_rank
-from perpkit.market.times import dates_of, shifted
+from perpkit.market.times import dates_at
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range
 
@@ -38,6 +38,7 @@ COLUMNS = (
 )
 # The time in which a rate's distance from its mean halves: see docs/evidence/funding_breaker.md.
 HALF_LIFE_HOURS = 24.0
+_HOUR_NS, _MS_NS = 3_600 * 10**9, 10**6
 _FLAT = 1e-9  # below it, the standard deviation of a rate is only rounding
 
 
@@ -82,37 +83,58 @@ def funding_readings(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) ->
         least the first one, are left out
     :raises ValueError: a column is missing, or the dates do not ascend
     """
-    dates, rate = _settled(funding)
-    gap = np.diff(nanoseconds(dates), prepend=nanoseconds(dates)[:1]) / 3_600e9
+    known_at, stale_at, columns = _readings(funding, rule)
+    dates = {
+        "date": dates_at((known_at - pd.Timedelta(rule.lag).value) // _MS_NS),
+        "known_at": dates_at(known_at // _MS_NS),
+        "stale_at": dates_at(stale_at // _MS_NS),
+    }
+    return pd.DataFrame(dates | columns)
+
+
+def funding_arrays(funding: pd.DataFrame, rule: FundingRule = DEFAULT_RULE) -> ReadingArrays:
+    """Returns `COLUMNS` of `funding_readings` as arrays: a running bot makes them for every pair at
+    a settlement, and frames on the way would take longer than the figures.
+
+    :param funding: as for `funding_readings`
+    :raises ValueError: as `funding_readings`
+    """
+    return ReadingArrays.from_arrays(*_readings(funding, rule))
+
+
+def _readings(
+    funding: pd.DataFrame, rule: FundingRule
+) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, NDArray[np.float64]]]:
+    """Returns when each rate is known and stale, in nanoseconds since 1970, and `COLUMNS`."""
+    times, rate = _settled(funding)
+    gap = np.diff(times, prepend=times[:1]) / _HOUR_NS
     interval = _interval_hours(gap)
     known = np.isfinite(interval)
-    dates, rate, gap, interval = dates[known], rate[known], gap[known], interval[known]
+    times, rate, gap, interval = times[known], rate[known], gap[known], interval[known]
 
     rate_8h = rate * 8 / interval
     hours = np.minimum(gap, interval).astype(int)
-    hourly, last = _hourly(dates, rate_8h, hours)
+    hourly, last = _hourly(times, rate_8h, hours)
     zscore, rank, mean = (column[last] for column in _compare(hourly, rule))
     paid = hourly.rolling(timedelta(hours=24), min_periods=24).sum().to_numpy()[last] / 8
-    known_at = shifted(dates, rule.lag)
+    known_at = times + pd.Timedelta(rule.lag).value
     # The next rate may be that of a longer interval; it is known a lag after it has settled.
     longest = INTERVALS_HOURS[-1] + rule.lag / HOUR
     age = pd.to_timedelta(np.maximum(interval * rule.max_age_intervals, longest), unit="h")
-    return pd.DataFrame(
-        {
-            "date": dates,
-            "known_at": known_at,
-            "stale_at": shifted(known_at, age),
-            "funding_rate": rate,
-            "funding_interval_hours": interval,
-            "funding_rate_8h": rate_8h,
-            "funding_rate_annual": rate_8h * 3 * DAYS_A_YEAR,
-            "funding_zscore": zscore,
-            "funding_rank": rank,
-            "funding_mean_8h": mean,
-            "funding_next_8h": mean + (rate_8h - mean) * 0.5 ** (interval / HALF_LIFE_HOURS),
-            "funding_paid_24h": paid,
-        }
+    values = (
+        rate,
+        interval,
+        rate_8h,
+        rate_8h * 3 * DAYS_A_YEAR,
+        zscore,
+        rank,
+        mean,
+        mean + (rate_8h - mean) * 0.5 ** (interval / HALF_LIFE_HOURS),
+        paid,
     )
+    # Like all dates, in whole milliseconds.
+    stale_at = (known_at + age.as_unit("ns").asi8) // _MS_NS * _MS_NS
+    return known_at, stale_at, dict(zip(COLUMNS, values, strict=True))
 
 
 def predicted_cost(rate_8h: F, mean_8h: F, hours: float) -> F:
@@ -144,9 +166,9 @@ def funding_paid(funding: pd.DataFrame, times: NDArray[np.int64]) -> NDArray[np.
     :param times: nanoseconds since 1970; a settlement at that very time counts
     :raises ValueError: a column is missing, or the dates do not ascend
     """
-    dates, rate = _settled(funding)
+    settled, rate = _settled(funding)
     paid = np.concatenate(([0.0], np.cumsum(rate)))
-    return np.asarray(paid[np.searchsorted(nanoseconds(dates), times, side="right")])
+    return np.asarray(paid[np.searchsorted(settled, times, side="right")])
 
 
 def with_funding(
@@ -165,18 +187,20 @@ def with_funding(
     return join_known(candles, pd.Timedelta(timeframe), funding_readings(funding, rule), COLUMNS)
 
 
-def _settled(funding: pd.DataFrame) -> tuple[pd.DatetimeIndex, np.ndarray]:
+def _settled(funding: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Returns when each rate was settled, in nanoseconds since 1970, and the rates."""
     column = "funding_rate" if "funding_rate" in funding else "open"
     for needed in ("date", column):
         if needed not in funding:
             raise ValueError(f"funding needs a column {needed}, got {list(funding)}")
-    rows = funding[["date", column]].dropna()
+    times, rate = nanoseconds(funding["date"]), funding[column].to_numpy(dtype=float)
+    there = (times != pd.NaT.value) & ~np.isnan(rate)
     # Exchanges stamp settlements some milliseconds late; Freqtrade's files are on the hour already.
-    dates = dates_of(rows["date"]).floor("h")
-    if not dates.is_monotonic_increasing:
+    times, rate = times[there] // _HOUR_NS * _HOUR_NS, rate[there]
+    if (times[1:] < times[:-1]).any():
         raise ValueError("funding must ascend in date")
-    last = ~dates.duplicated(keep="last")
-    return dates[last], rows[column].to_numpy(dtype=float)[last]
+    last = np.append(times[1:] != times[:-1], True)[: len(times)]
+    return times[last], rate[last]
 
 
 def _interval_hours(gap: np.ndarray) -> np.ndarray:
@@ -196,20 +220,19 @@ def _interval_hours(gap: np.ndarray) -> np.ndarray:
 
 
 def _hourly(
-    dates: pd.DatetimeIndex, rate_8h: np.ndarray, hours: np.ndarray
+    times: NDArray[np.int64], rate_8h: np.ndarray, hours: np.ndarray
 ) -> tuple[pd.Series, np.ndarray]:
     """Returns each rate at every hour it was paid for, and the row of its last hour."""
     last = np.cumsum(hours) - 1
     before_stamp = np.repeat(last, hours) - np.arange(hours.sum())
-    times = shifted(dates_of(np.repeat(dates, hours)), -pd.to_timedelta(before_stamp, unit="h"))
-    return pd.Series(np.repeat(rate_8h, hours), index=times), last
+    index = dates_at((np.repeat(times, hours) - before_stamp * _HOUR_NS) // _MS_NS)
+    return pd.Series(np.repeat(rate_8h, hours), index=index), last
 
 
 def _compare(hourly: pd.Series, rule: FundingRule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the z-score, rank and mean of each hour in the window that ends with it."""
     least = int(rule.least / HOUR)
     rolling = hourly.rolling(rule.window, min_periods=least)
-    mean, deviation = rolling.mean(), rolling.std()
-    zscore = (hourly - mean) / deviation.where(deviation > _FLAT)
-    rank = rolling_rank(hourly, rule.window, least)
-    return zscore.to_numpy(), rank.to_numpy(), mean.to_numpy()
+    mean, deviation = rolling.mean().to_numpy(), rolling.std().to_numpy()
+    zscore = (hourly.to_numpy() - mean) / np.where(deviation > _FLAT, deviation, nan)
+    return zscore, rolling_rank(hourly, rule.window, least).to_numpy(), mean

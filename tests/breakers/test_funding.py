@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpkit.breakers.breaker import Decision, Trading
-from perpkit.breakers.funding import Cause, FundingLimits, SettledRate, judge, timeline
+from perpkit.breakers.funding import Cause, FundingLimits, SettledRate, judge
 from tests import factories
 from tests.breakers.oracles.funding import OPEN, step
-from tests.breakers.wild import wild_funding
+from tests.breakers.wild import line_of_rates, wild_funding
 from tests.cases import cases
 
 PAIR = "BTC/USDT:USDT"
@@ -195,7 +195,7 @@ def test_entries_never_open_before_the_announced_release(figures, calm):
 @cases(25)
 def test_a_timeline_equals_stepping(seed, confirm, calm, edge):
     limits = replace(QUICK, confirm_rates=confirm, calm_rates=calm, expected_edge=edge)
-    line, state = timeline(limits, PAIR, wild_funding(seed)), OPEN
+    line, state = line_of_rates(limits, PAIR, wild_funding(seed)), OPEN
     for rate in line.rates:
         state, decisions = step(limits, PAIR, state, rate)
         for minutes in (0, 59):
@@ -204,7 +204,7 @@ def test_a_timeline_equals_stepping(seed, confirm, calm, edge):
 
 
 def test_wild_funding_trips_every_latch():
-    lines = [timeline(QUICK, PAIR, wild_funding(seed)) for seed in range(9)]
+    lines = [line_of_rates(QUICK, PAIR, wild_funding(seed)) for seed in range(9)]
     tripped = np.any([line.held.any(axis=1) for line in lines], axis=0)
     assert tripped.tolist() == [True] * len(Cause)
 
@@ -213,12 +213,12 @@ def test_wild_funding_trips_every_latch():
 @cases(25)
 def test_future_rates_change_no_past_decision(seed, rows):
     funding = wild_funding(seed)
-    past = timeline(QUICK, PAIR, funding[funding.index < rows])
+    past = line_of_rates(QUICK, PAIR, funding[funding.index < rows])
     shocked = funding.copy()
     shocked.loc[shocked.index >= rows, "open"] *= 10
     if "funding_rate" in shocked:
         shocked["funding_rate"] = shocked["open"]
-    whole = timeline(QUICK, PAIR, shocked)
+    whole = line_of_rates(QUICK, PAIR, shocked)
     for rate in past.rates:
         assert whole.at(rate.known_at) == past.at(rate.known_at)
 
@@ -226,7 +226,7 @@ def test_future_rates_change_no_past_decision(seed, rows):
 @pytest.mark.parametrize("rows", [0, 1, 20])
 def test_too_little_history_never_locks(rows):
     funding = factories.funding([0.003 * i for i in range(20)])[:rows]
-    line = timeline(FundingLimits(), PAIR, funding)
+    line = line_of_rates(FundingLimits(), PAIR, funding)
     for hours in range(0, 8 * rows + 9, 4):
         assert line.at(factories.START + hours * HOUR) == ()
 
@@ -236,7 +236,7 @@ def extreme(rows: int = 90) -> pd.DataFrame:
 
 
 def test_a_rate_counts_an_hour_after_its_settlement():
-    line, settled = timeline(LIMITS, PAIR, extreme()), factories.START + 90 * 8 * HOUR
+    line, settled = line_of_rates(LIMITS, PAIR, extreme()), factories.START + 90 * 8 * HOUR
     assert line.at(settled + timedelta(minutes=59, seconds=59)) == ()
     [decision] = line.at(settled + HOUR)
     assert decision.side == "long"
@@ -244,14 +244,14 @@ def test_a_rate_counts_an_hour_after_its_settlement():
 
 
 def test_the_release_moves_on_while_a_settlement_is_awaited():
-    line, known = timeline(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
+    line, known = line_of_rates(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
     for hours, release in ((0, 8), (7, 8), (8, 16), (15, 16)):
         [decision] = line.at(known + hours * HOUR)
         assert decision.release == known + release * HOUR
 
 
 def test_rates_that_stopped_block_both_sides():
-    line, known = timeline(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
+    line, known = line_of_rates(LIMITS, PAIR, extreme()), factories.START + (90 * 8 + 1) * HOUR
     [decision] = line.at(known + 17 * HOUR)
     assert (decision.pair, decision.side, decision.entries_blocked) == (PAIR, "*", True)
     assert decision.reason == "no funding rate known since 2023-01-31 01:00 UTC: no new entries"
@@ -288,7 +288,7 @@ def test_a_bad_parameter_is_named(parameter, value):
 def test_real_funding_is_blocked_rarely(real_datadir, base):
     """The shares of docs/evidence/funding_breaker.md, with a little room."""
     path = real_datadir / "futures" / f"{base}_USDT_USDT-1h-funding_rate.feather"
-    line = timeline(FundingLimits(), f"{base}/USDT:USDT", pd.read_feather(path))
+    line = line_of_rates(FundingLimits(), f"{base}/USDT:USDT", pd.read_feather(path))
     early = np.array(
         [rate.known_at - HOUR < datetime(2022, 1, 1, tzinfo=UTC) for rate in line.rates]
     )
@@ -304,7 +304,7 @@ def test_an_interval_that_becomes_longer_blocks_neither_side(before, after):
     stamps += [stamps[-1] + after * row for row in range(1, 7)]
     dates = factories.START + pd.to_timedelta(stamps, unit="h")
     rates = pd.DataFrame({"date": dates, "funding_rate": 0.00001})
-    judged = timeline(LIMITS, PAIR, rates)
+    judged = line_of_rates(LIMITS, PAIR, rates)
     hours = pd.date_range(dates[-8], dates[-1], freq="5min")
     assert not [hour for hour in hours if judged.at(hour.to_pydatetime())]
     stopped = dates[-1].to_pydatetime() + 26 * HOUR

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers import funding, volatility
+from perpkit.breakers import volatility
 from perpkit.breakers.funding import FundingLimits
 from perpkit.breakers.volatility import VolatilityLimits
 from tests import factories
-from tests.breakers.wild import swinging_candles, wild_funding
+from tests.breakers.wild import line_of_rates, swinging_candles, wild_funding
 from tests.cases import cases
 
 PAIR = "BTC/USDT:USDT"
@@ -21,7 +21,7 @@ HALF_HOUR = timedelta(minutes=30)
 
 def funding_line(seed):
     limits = FundingLimits(window_days=7, extreme_percentile=80, extreme_release_percentile=70)
-    return funding.timeline(limits, PAIR, wild_funding(seed))
+    return line_of_rates(limits, PAIR, wild_funding(seed))
 
 
 def volatility_line(seed):

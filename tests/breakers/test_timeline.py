@@ -12,13 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.breakers import flash_crash, funding, maintenance, market_halt, volatility
+from perpkit.breakers import flash_crash, maintenance, market_halt, volatility
 from perpkit.breakers.breaker import Decision
 from perpkit.breakers.funding import FundingLimits
 from perpkit.breakers.maintenance import MaintenanceLimits, MaintenanceWindow
 from perpkit.breakers.timeline import FOREVER
 from tests import factories
-from tests.breakers.wild import crashing_candles, halting_candles, swinging_candles, wild_funding
+from tests.breakers.wild import (
+    crashing_candles,
+    halting_candles,
+    line_of_rates,
+    swinging_candles,
+    wild_funding,
+)
 from tests.cases import cases
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -54,7 +60,7 @@ LINES = {
     "brake alone": lambda seed: volatility.timeline(BRAKE, swinging_candles(seed)),
     "flash crash": lambda seed: flash_crash.timeline(CRASHES, crashing_candles(seed)),
     "halt": halts,
-    "funding": lambda seed: funding.timeline(QUICK, PAIR, wild_funding(seed)),
+    "funding": lambda seed: line_of_rates(QUICK, PAIR, wild_funding(seed)),
     "calendar": calendar,
 }
 
@@ -107,7 +113,7 @@ def test_without_candles_or_rates_it_is_quiet_for_ever():
         volatility.timeline(VIX, none),
         flash_crash.timeline(CRASHES, none),
         market_halt.timeline(market_halt.HaltLimits(), none),
-        funding.timeline(QUICK, PAIR, rates),
+        line_of_rates(QUICK, PAIR, rates),
     ):
         assert line.quiet_until(factories.START) == FOREVER
 

@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from perpkit.breakers.funding import FundingLimits, FundingTimeline, timeline
+from perpkit.market.funding import funding_arrays
 from tests import factories
 
 
@@ -54,3 +56,8 @@ def wild_funding(seed: int, rows: int = 200) -> pd.DataFrame:
     hours = np.cumsum(np.repeat(rng.choice([8, 8, 4, 1], rows // 20), 20))
     frame = factories.funding(rates).assign(date=factories.START + pd.to_timedelta(hours, unit="h"))
     return frame.drop(index=rng.choice(np.arange(1, rows), 8, replace=False))
+
+
+def line_of_rates(limits: FundingLimits, pair: str, funding: pd.DataFrame) -> FundingTimeline:
+    """Returns the decisions that follow from funding candles."""
+    return timeline(limits, pair, funding_arrays(funding, limits.rule))

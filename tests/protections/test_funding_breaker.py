@@ -11,10 +11,12 @@ from freqtrade.exceptions import ConfigurationError, TemporaryError
 from freqtrade.persistence import PairLocks, disable_database_use, enable_database_use
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.candles.known_funding import KnownFunding
 from perpkit.bot.watching.protection import Watched
 from perpkit.breakers.breaker import Trading
-from perpkit.breakers.funding import FundingLimits, timeline
+from perpkit.breakers.funding import FundingLimits
 from tests import factories
+from tests.breakers.wild import line_of_rates
 
 HOUR = timedelta(hours=1)
 BTC, ETH, XRP = "BTC/USDT:USDT", "ETH/USDT:USDT", "XRP/USDT:USDT"
@@ -40,6 +42,7 @@ class Feed:
     def __init__(self, rates) -> None:
         self.rates = rates
         self.candles = self
+        self.funding = KnownFunding()
         self.pairs = list(rates)
         self.asked = []
 
@@ -53,7 +56,7 @@ class Feed:
 
 def test_it_decides_as_its_timelines(default_futures_config):
     subject, feed = breaker(default_futures_config), Feed(market())
-    lines = [timeline(FundingLimits(), pair, rates) for pair, rates in market().items()]
+    lines = [line_of_rates(FundingLimits(), pair, rates) for pair, rates in market().items()]
     for hours in range(0, 91 * 8, 5):
         now = factories.START + hours * HOUR
         assert subject.evaluate(feed, now) == [d for line in lines for d in line.at(now)]

@@ -19,6 +19,7 @@ from freqtrade.enums import CandleType, RunMode
 from freqtrade.exceptions import ExchangeError
 from freqtrade.exchange import timeframe_to_seconds
 
+from perpkit.bot.candles.known_funding import KnownFunding
 from perpkit.durations import MINUTE
 from perpkit.market.times import dated, dates_of
 
@@ -49,7 +50,12 @@ CandleKey = tuple[str, str, CandleType]
 
 
 class CandleFeed(Protocol):
-    """A source of closed candles."""
+    """A source of closed candles.
+
+    `funding` is what its funding rates say.
+    """
+
+    funding: KnownFunding
 
     def history(
         self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
@@ -75,6 +81,7 @@ class StoredCandles:
         stop = TimeRange.parse_timerange(config.get("timerange"))
         self._until = TimeRange(None, "date", 0, stop.stopts) if stop.stoptype == "date" else None
         self._loaded: dict[CandleKey, pd.DataFrame] = {}
+        self.funding = KnownFunding()
 
     def history(
         self, pair: str, timeframe: str, candle_type: CandleType, warm_up: timedelta
@@ -122,6 +129,7 @@ class LiveCandles:
 
     def __init__(self, dp: DataProvider) -> None:
         self._dp = dp
+        self.funding = KnownFunding()
         # Both hold one entry for each pair that was ever asked for, until the bot ends.
         self._held: dict[CandleKey, _Held] = {}
         self._warm_up: dict[CandleKey, timedelta] = {}

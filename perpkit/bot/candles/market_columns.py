@@ -16,25 +16,23 @@ from freqtrade.exchange import timeframe_to_seconds
 from numpy.typing import NDArray
 
 from perpkit.bot.candles.candles import CandleFeed
+from perpkit.bot.candles.known_funding import NO_RATES
 from perpkit.bot.candles.known_positioning import KnownPositioning
 from perpkit.durations import DAY
-from perpkit.market.asof import ReadingArrays, closes_of
+from perpkit.market.asof import closes_of
 from perpkit.market.benchmark import COLUMN, HOUR, benchmark_correlation
 from perpkit.market.columns import with_columns
 from perpkit.market.correlation import WINDOW_HOURS
-from perpkit.market.funding import COLUMNS as FUNDING_COLUMNS
-from perpkit.market.funding import DEFAULT_RULE, funding_paid, funding_readings
+from perpkit.market.funding import DEFAULT_RULE, funding_paid
 from perpkit.market.positioning import positioning_columns
 from perpkit.market.premium import COLUMNS as PREMIUM_COLUMNS
 from perpkit.market.premium import premium_readings
 from perpkit.market.store import StoreError
 from perpkit.market.store import stored as stored_files
-from perpkit.market.times import dates_at
 
 logger = logging.getLogger(__name__)
 
 BENCHMARK_WARM_UP = timedelta(days=30)
-NO_RATES = pd.DataFrame({"date": dates_at([]), "funding_rate": pd.Series(dtype=float)})
 
 
 class MarketColumns:
@@ -68,8 +66,6 @@ class MarketColumns:
         self._feed = candles
         self._known = KnownPositioning(self._datadir)
         self._said: set[str] = set()
-        # By pair: the rates and the readings made from them; rates change only every few hours.
-        self._funding: dict[str, tuple[pd.DataFrame, ReadingArrays]] = {}
 
     def join(self, candles: pd.DataFrame, pair: str, timeframe: str) -> pd.DataFrame:
         """Returns a copy of the candles with the columns of `market.funding`, `market.positioning`
@@ -84,7 +80,7 @@ class MarketColumns:
         if rates.empty:
             self._say_without_rates(pair)
         step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
-        funding = self._readings(pair, rates).at(closes_of(candles, step))
+        funding = self._feed.funding.readings(pair, rates).at(closes_of(candles, step))
         # One candle more than the window: returns are of two closes.
         warm_up = max(BENCHMARK_WARM_UP, (WINDOW_HOURS + 1) * step.to_pytimedelta())
         others = self._history(self._benchmark, CandleType.FUTURES, warm_up)
@@ -108,16 +104,9 @@ class MarketColumns:
         if hours.empty:
             self._say(f"No 1h candles of the premium index of {pair}: its columns are unknown.")
             return {name: np.full(len(candles), np.nan) for name in PREMIUM_COLUMNS}
-        settled = self._readings(pair, self._rates(pair))
+        settled = self._feed.funding.readings(pair, self._rates(pair))
         interval = settled.at(closes_of(hours, HOUR))["funding_interval_hours"]
         return premium_readings(hours, interval).at(closes_of(candles, step))
-
-    def _readings(self, pair: str, rates: pd.DataFrame) -> ReadingArrays:
-        known = self._funding.get(pair)
-        if known is None or known[0] is not rates:
-            readings = ReadingArrays.of(funding_readings(rates), FUNDING_COLUMNS)
-            known = self._funding[pair] = rates, readings
-        return known[1]
 
     def _positioning(
         self, pair: str, candles: pd.DataFrame, step: pd.Timedelta

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from perpkit.bot.candles.candles import CandleFeed
 from perpkit.durations import DAY
-from perpkit.market.asof import ReadingArrays, among, closes_of
-from perpkit.market.funding import DEFAULT_RULE, funding_readings
+from perpkit.market.asof import among, closes_of
+from perpkit.market.funding import DEFAULT_RULE
 from perpkit.market.times import dates_at
 from perpkit.signals.cross_rank import COLUMNS, ranks, strength
 from perpkit.signals.momentum import HORIZONS
@@ -111,15 +111,15 @@ class RankColumns:
         rates = self._history(pair, "1h", CandleType.FUNDING_RATE, DEFAULT_RULE.window + DAY)
         held = self._scores.get(pair)
         if held is None or held.candles is not candles or held.rates is not rates:
-            held = self._scores[pair] = self._scored(candles, rates)
+            held = self._scores[pair] = self._scored(pair, candles, rates)
         return held
 
-    def _scored(self, candles: pd.DataFrame, rates: pd.DataFrame) -> _Scores:
+    def _scored(self, pair: str, candles: pd.DataFrame, rates: pd.DataFrame) -> _Scores:
         closes = closes_of(candles, pd.Timedelta(self._step))
         # A long pays a positive rate.
         carry = np.full(len(candles), np.nan)
         if not rates.empty:
-            carry = -ReadingArrays.of(funding_readings(rates), (CARRY,)).at(closes)[CARRY]
+            carry = -self._feed.funding.readings(pair, rates).at(closes)[CARRY]
         strong = strength(candles["close"].to_numpy(dtype=float), self._step)
         return _Scores(candles, rates, closes, dict(zip(COLUMNS, (strong, carry), strict=True)))
 

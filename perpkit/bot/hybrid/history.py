@@ -13,6 +13,7 @@ import pandas as pd
 from freqtrade.enums import CandleType
 
 from perpkit.bot.candles.candles import CandleFeed, CandleKey, StoredCandles
+from perpkit.bot.candles.known_funding import KnownFunding
 
 
 class StoredAndRecent:
@@ -27,6 +28,7 @@ class StoredAndRecent:
     def __init__(self, config: dict[str, Any], recent: CandleFeed) -> None:
         self._stored = StoredCandles(config)
         self._recent = recent
+        self.funding = KnownFunding()
         self._joined: dict[CandleKey, tuple[pd.DataFrame, pd.DataFrame]] = {}
 
     def history(

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from freqtrade.enums import CandleType
 
+from perpkit.bot.candles.known_funding import KnownFunding
 from perpkit.bot.candles.market_columns import MarketColumns
-from perpkit.market.funding import COLUMNS, funding_readings, with_funding
+from perpkit.market.funding import COLUMNS, with_funding
 from tests import factories
 
 BTC = "BTC/USDT:USDT"
@@ -20,6 +21,7 @@ class Feed:
 
     def __init__(self) -> None:
         self.rates = pd.DataFrame()
+        self.funding = KnownFunding()
 
     def settle(self, count: int) -> None:
         dates = [factories.START + timedelta(hours=8 * number) for number in range(count)]
@@ -47,19 +49,6 @@ def test_columns_are_those_of_the_newest_rates(feed, columns, settled):
         joined = columns.join(CANDLES, BTC, "1h")
         expected = with_funding(CANDLES, feed.rates, "1h")
         pd.testing.assert_frame_equal(joined[list(COLUMNS)], expected[list(COLUMNS)])
-
-
-def test_rates_that_have_not_changed_are_read_once(feed, columns, monkeypatch):
-    read = []
-    monkeypatch.setattr(
-        "perpkit.bot.candles.market_columns.funding_readings",
-        lambda rates: read.append(len(rates)) or funding_readings(rates),
-    )
-    for count in (30, None, None, 31, None):
-        if count is not None:
-            feed.settle(count)
-        columns.join(CANDLES, BTC, "1h")
-    assert read == [30, 31]
 
 
 SEVERAL = [BTC, "ETH/USDT:USDT", "XRP/USDT:USDT"]

@@ -11,6 +11,7 @@ from freqtrade.enums import CandleType
 from freqtrade.exceptions import TemporaryError
 
 from perpkit.bot.candles import rank_columns
+from perpkit.bot.candles.known_funding import KnownFunding
 from perpkit.bot.candles.rank_columns import RankColumns
 from perpkit.durations import HOUR
 from perpkit.signals.cross_rank import strength
@@ -27,6 +28,7 @@ class Feed:
     def __init__(self, rows: int = ROWS) -> None:
         self.candles = {p: factories.candles(rows, seed=n) for n, p in enumerate(PAIRS)}
         self.rates: dict[str, pd.DataFrame] = {}
+        self.funding = KnownFunding()
         self.asked: list[tuple[str, CandleType, timedelta]] = []
 
     def history(self, pair, timeframe, kind, warm_up):
