@@ -171,9 +171,10 @@ class LiveCandles:
         if since < min(reach, first):
             older, reach = dated(self._fetch(key, since)), since
         kept = since - KEPT_LONGER.get(key[2], timedelta(0))
-        begin, end = older["date"].searchsorted(dates_of([kept, first]))
-        older = older[begin:end]
-        frame = pd.concat([older, recent], ignore_index=True)
+        frame = recent.reset_index(drop=True)
+        if kept < first:  # else the bot's own candles reach as far, as those of most pairs do
+            begin, end = older["date"].searchsorted(dates_of([kept, first]))
+            frame = pd.concat([older[begin:end], recent], ignore_index=True)
         return _Held(frame, own, min(first, max(reach, kept)), recent["date"].iloc[-1])
 
     def _recent(self, pair: str, timeframe: str, candle_type: CandleType) -> pd.DataFrame:

@@ -131,10 +131,15 @@ class TestLive:
         history = self.history(feed, at=400)
         pd.testing.assert_frame_equal(history, market[200:400].reset_index(drop=True))
 
-    def test_what_the_bot_has_is_enough(self, market):
+    def test_what_the_bot_has_is_enough(self, market, monkeypatch):
+        """And nothing is joined to it, which would cost more, for every pair, than to read it."""
         feed, dp = self.feed(market, slice(50, 300))
-        history = self.history(feed, at=300)
-        pd.testing.assert_frame_equal(history, market[50:300].reset_index(drop=True))
+        monkeypatch.delattr(pd, "concat")
+        for now in (300, 301):
+            own = market[50:now]
+            dp.ohlcv = lambda *_, own=own, **__: own
+            history = self.history(feed, at=now)
+            pd.testing.assert_frame_equal(history, own.reset_index(drop=True))
         assert dp._exchange.fetched_since == []
 
     def test_without_news_the_last_known_candles(self, market):
@@ -143,14 +148,15 @@ class TestLive:
         dp.ohlcv = lambda *_, **__: market[:0]
         assert self.history(feed, at=305) is known
 
-    def test_the_bots_own_candles_are_left_as_they_are(self, market):
-        """They are not copied for the feed, which adds to them in a frame of its own."""
-        feed, dp = self.feed(market[:300], slice(250, 300))
-        own = market[250:300].reset_index(drop=True)
+    @pytest.mark.parametrize("begin", [250, 50])
+    def test_the_bots_own_candles_are_left_as_they_are(self, market, begin):
+        """They are not copied for the feed, which has a frame of its own."""
+        feed, dp = self.feed(market[:300], slice(begin, 300))
+        own = market[begin:300].reset_index(drop=True)
         dp.ohlcv = lambda *_, copy, **__: own.copy() if copy else own
         history = self.history(feed, at=300)
         history.loc[:, "close"] = 0.0
-        pd.testing.assert_frame_equal(own, market[250:300].reset_index(drop=True))
+        pd.testing.assert_frame_equal(own, market[begin:300].reset_index(drop=True))
 
     def test_nothing_known_is_empty(self, market):
         feed, _ = self.feed(market, slice(0, 0))
