@@ -133,7 +133,7 @@ def _readings(
         paid,
     )
     # Like all dates, in whole milliseconds.
-    stale_at = (known_at + age.as_unit("ns").asi8) // _MS_NS * _MS_NS
+    stale_at = known_at + age.to_numpy().astype("timedelta64[ms]").view(np.int64) * _MS_NS
     return known_at, stale_at, dict(zip(COLUMNS, values, strict=True))
 
 
