@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from perpkit.walkforward.record import Epoch, Request, Run, Sample, Window, Wind
 REQUEST = "request.json"
 _RESULT = "result.json"
 _OUT, _IN, _TRIALS = "out_of_sample.feather", "in_sample.feather", "trials.feather"
+_GAP = timedelta(days=1)
 
 Content = Mapping[str, bytes]
 
@@ -102,17 +103,18 @@ def write_result(directory: Path, number: int, content: Content) -> None:
         put(folder / name, content[name])
 
 
-def read_result(directory: Path, number: int) -> WindowResult:
+def read_result(directory: Path, window: Window) -> WindowResult:
     """
-    :raises FileError: if a file of it is damaged
+    :param window: of the request
+    :raises FileError: if a file of it is damaged, or of another window
     :raises OSError: if one is missing
     """
-    folder = folder_of(directory, number)
+    folder = folder_of(directory, window.number)
     path = folder / _RESULT
     found = json_of(content_of(path, MOST_BYTES), str(path))
     try:
         within = found["in_sample"]
-        return WindowResult(
+        result = WindowResult(
             window=_window(found["window"]),
             parameters=found["parameters"],
             out_of_sample=_read_sample(found["out_of_sample"], folder / _OUT),
@@ -123,18 +125,23 @@ def read_result(directory: Path, number: int) -> WindowResult:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise FileError(f"{path}: must be the result of a window: {error!r}") from error
+    if other := _of_another(result, window):
+        raise FileError(
+            f"{folder / other}: must be of window {window.number}, {window.test_start:%Y-%m-%d} to "
+            f"{window.test_end:%Y-%m-%d}, is of another one"
+        )
+    return result
 
 
 def read_run(directory: Path) -> Run:
     """Returns a run as far as it has got.
 
-    :raises FileError: if a file of it is damaged
+    :raises FileError: if a file of it is damaged, or in another window's folder
     :raises OSError: if there is none
     """
     request = read_request(directory)
-    numbers = (window.number for window in request.windows)
-    done = (number for number in numbers if is_done(directory, number))
-    return Run(request, tuple(read_result(directory, number) for number in done))
+    done = (window for window in request.windows if is_done(directory, window.number))
+    return Run(request, tuple(read_result(directory, window) for window in done))
 
 
 def plain_trades(trades: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
@@ -177,6 +184,34 @@ def _read_trials(path: Path) -> pd.DataFrame:
     frame = frame_of(content_of(path, MOST_BYTES), str(path))
     trials = frame.drop(columns="date").set_index(dates_of(frame["date"]).rename(None))
     return trials.rename(columns=int)
+
+
+def _of_another(result: WindowResult, window: Window) -> str | None:
+    """Returns the file that is of another window, or of other days; None if there is none."""
+    if result.window != window:
+        return _RESULT
+    if not _spans(result.out_of_sample, window.test_start, window.test_end):
+        return _OUT
+    within = result.in_sample
+    if within is None:
+        return None
+    if not _spans(within, window.train_start, window.train_end):
+        return _IN
+    return None if result.trials.index.equals(within.daily.index) else _TRIALS
+
+
+def _spans(sample: Sample, start: datetime, end: datetime) -> bool:
+    """Whether its candles are of these days.
+
+    They may begin later, where those stored do. Their last one opens up to two candles before the
+    end: training ends a candle earlier, and candles of weeks end within it. A day more is for a gap
+    in the candles.
+    """
+    times = sample.equity.index
+    if times.empty or times[0] < start or times[-1] > end:
+        return False
+    step = (times[-1] - times[0]) / max(len(times) - 1, 1)
+    return len(times) == 1 or times[-1] >= end - 2 * step - _GAP
 
 
 def _epoch(found: Mapping[str, Any]) -> Epoch:

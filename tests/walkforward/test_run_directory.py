@@ -1,10 +1,16 @@
 """The directory of a run: read back as written, whole or not at all, and bound to its request."""
 
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+
 import pandas as pd
 import pytest
 
 from perpkit.files import whole_file
 from perpkit.files.errors import FileError
+from perpkit.market.times import dates_every
+from perpkit.walkforward.record import Sample
 from perpkit.walkforward.run_directory import (
     content_of_result,
     difference,
@@ -19,11 +25,13 @@ from perpkit.walkforward.run_directory import (
 )
 from tests.walkforward import runs
 
+NAMES = ["result.json", "out_of_sample.feather", "in_sample.feather", "trials.feather"]
+
 
 def test_a_result_is_read_back_as_it_was_written(tmp_path):
     written = runs.result(3)
     write_result(tmp_path, 3, content_of_result(written))
-    found = read_result(tmp_path, 3)
+    found = read_result(tmp_path, runs.window(3))
     assert (found.window, found.parameters, found.chosen, found.epochs) == (
         written.window,
         written.parameters,
@@ -46,7 +54,7 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path):
 def test_of_fixed_parameters_there_is_no_training(tmp_path):
     fixed = runs.WindowResult(runs.window(1), {}, runs.result(1).out_of_sample)
     write_result(tmp_path, 1, content_of_result(fixed))
-    found = read_result(tmp_path, 1)
+    found = read_result(tmp_path, runs.window(1))
     assert (found.in_sample, found.chosen, found.epochs) == (None, None, ())
     assert found.trials.empty
     assert sorted(path.name for path in folder_of(tmp_path, 1).iterdir()) == [
@@ -84,6 +92,61 @@ def test_a_run_has_what_is_done_so_far(tmp_path):
     assert not run.is_complete
     write_result(tmp_path, 2, content_of_result(runs.result(2)))
     assert read_run(tmp_path).is_complete
+
+
+@pytest.mark.parametrize(
+    "names", [NAMES, ["result.json"], *([name] for name in NAMES[1:])], ids=" ".join
+)
+@pytest.mark.parametrize(("one", "other"), [(1, 2), (2, 1), (1, 3)])
+def test_files_of_another_window_are_refused(tmp_path, names, one, other):
+    """Copied by hand, they would count as a test that was never done."""
+    write_request(tmp_path, runs.request())
+    for number in (1, 2, 3):
+        write_result(tmp_path, number, content_of_result(runs.result(number)))
+    for name in names:
+        shutil.copy(folder_of(tmp_path, one) / name, folder_of(tmp_path, other) / name)
+    said = f"{folder_of(tmp_path, other)}/{names[0]}: must be of window {other}, .* of another one"
+    with pytest.raises(FileError, match=said):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("train", "other", "refused"),
+    [
+        ((0, 0), (0, 0), False),
+        ((9, 0), (0, 0), False),  # the first candles that are stored are later
+        ((0, 25), (0, 0), False),  # they are 1h; one is the usual end, and a day may be missing
+        ((0, 24 + 3), (0, 0), True),
+        ((-1, 0), (0, 0), True),
+        ((0, -1), (0, 0), True),
+        ((0, 0), (9, 24 + 2), False),
+        ((0, 0), (0, 24 + 3), True),
+        ((0, 0), (-1, 0), True),
+        ((0, 0), (0, -1), True),
+    ],
+)
+def test_equity_is_of_the_days_of_its_window(tmp_path, train, other, refused):
+    """
+    :param train, other: hours by which training and test begin later, and end earlier
+    """
+    made, hour = runs.result(1), timedelta(hours=1)
+
+    def cut(start, end, by):
+        begin = start + by[0] * hour
+        times = dates_every(begin, hour, (end - begin) // hour - by[1] + 1)
+        return Sample(1000.0, (), pd.Series(1000.0, times, name="equity"))
+
+    window = made.window
+    within = cut(window.train_start, window.train_end, train)
+    tested = cut(window.test_start, window.test_end, other)
+    trials = pd.DataFrame({k: within.daily for k in (1, 2, 3)})
+    made = replace(made, out_of_sample=tested, in_sample=within, trials=trials)
+    write_result(tmp_path, 1, content_of_result(made))
+    if refused:
+        with pytest.raises(FileError, match="of another one"):
+            read_result(tmp_path, window)
+    else:
+        assert read_result(tmp_path, window).window == window
 
 
 def test_a_request_is_the_same_when_read_back(tmp_path):
@@ -127,7 +190,7 @@ def test_damage_is_one_error_that_names_the_file(tmp_path, name, content):
     write_result(tmp_path, 1, content_of_result(runs.result(1)))
     (folder_of(tmp_path, 1) / name).write_bytes(content)
     with pytest.raises(FileError, match=name):
-        read_result(tmp_path, 1)
+        read_result(tmp_path, runs.window(1))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"layout": 2}'])
