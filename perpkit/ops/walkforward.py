@@ -213,7 +213,7 @@ def _admit(setup: Setup, *, look: bool) -> None:
 
     place = holdout.place(Path(setup.config["user_data_dir"]))
     if look:
-        holdout.look(place, setup.request, datetime.now(UTC))
+        holdout.look(place, setup.request, datetime.now(UTC), setup.learned)
     else:
         holdout.check(place, setup.request, setup.learned)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -155,27 +155,34 @@ def check(path: Path, request: Request, learned: timedelta = timedelta(0)) -> No
     :param learned: days before each training or test by which models are trained
     :raises HoldoutError: naming the window and the sealed period
     """
-    for each in read_seals(path):
+    if words := _met(read_seals(path), request, learned):
+        raise HoldoutError(f"{words}; --look looks at them, once")
+
+
+def _met(seals: Iterable[Seal], request: Request, learned: timedelta) -> str:
+    """Returns which sealed days a walk-forward would use, in words; nothing where it uses none."""
+    for each in seals:
         if each.released is not None:
             continue
         for window in request.windows:
             start = (window.train_start if request.epochs else window.test_start) - learned
             if each.meets(start, window.test_end):
-                raise HoldoutError(
+                return (
                     f"timerange must leave out the sealed days {each.period}, but window "
-                    f"{window.number} has {start:%Y-%m-%d} to {window.test_end:%Y-%m-%d}; --look "
-                    "looks at them, once"
+                    f"{window.number} has {start:%Y-%m-%d} to {window.test_end:%Y-%m-%d}"
                 )
+    return ""
 
 
-def look(path: Path, request: Request, now: datetime) -> None:
+def look(path: Path, request: Request, now: datetime, learned: timedelta = timedelta(0)) -> None:
     """Records a look before it happens, so that one that is broken off counts.
 
     A look that was allowed may be repeated with the same strategy, files, parameters, settings,
     candles, days and versions: the result is the same.
 
+    :param learned: as in `check`
     :raises HoldoutError: for parameters that are not fixed, for days that are not in one sealed
-        period, and for a second look, which is recorded
+        period, for models that learn from another one, and for a second look, which is recorded
     """
     if request.epochs:
         raise HoldoutError(f"look needs fixed parameters: epochs must be 0, got {request.epochs}")
@@ -188,6 +195,8 @@ def look(path: Path, request: Request, now: datetime) -> None:
                 f"timerange must be within a sealed period, got {start:%Y-%m-%d} to {end:%Y-%m-%d}"
             )
         sealed = within[0]
+        if words := _met([each for each in seals if each is not sealed], request, learned):
+            raise HoldoutError(f"{words}, from which models learn")
         before = sealed.look
         if before is not None and before.of == wanted.of:
             return

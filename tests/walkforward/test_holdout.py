@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from perpkit.cli import app
 from perpkit.files.errors import FileError
+from perpkit.ops.walkforward import _admit
 from perpkit.walkforward.holdout import (
     HoldoutError,
     check,
@@ -22,6 +23,7 @@ from perpkit.walkforward.holdout import (
     release,
     seal,
 )
+from perpkit.walkforward.worker import Setup
 from tests.walkforward.made_runs import START, TEST, TRAIN, request
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -66,6 +68,36 @@ def test_what_models_learn_from_is_refused_too(path):
     check(path, request(4), timedelta(days=30))
     with pytest.raises(HoldoutError, match=f"1 has {START - timedelta(days=31):%Y-%m-%d} to"):
         check(path, request(4), timedelta(days=31))
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "refused"),
+    [
+        (0, "sealed", False),
+        (30, "sealed", False),
+        (31, "sealed", True),
+        (31, "looked at", True),
+        (31, "released", False),
+    ],
+)
+def test_models_of_a_look_do_not_learn_from_another_seal(tmp_path, path, days, state, refused):
+    seal(path, START - TRAIN, START - timedelta(days=30), NOW)
+    if state != "sealed":
+        ends = {"test_start": START - TRAIN, "test_end": START - timedelta(days=30)}
+        [one] = request(1).windows
+        look(path, replace(request(1), windows=(replace(one, **ends),)), NOW)
+    if state == "released":
+        release(path, NOW)
+    seal(path, START, END, NOW)
+    freqai = {"enabled": days > 0, "train_period_days": days}
+    config = {"user_data_dir": tmp_path, "freqai": freqai}
+    setup = Setup(request(4), config, {}, tmp_path)
+    if refused:
+        with pytest.raises(HoldoutError, match=r"leave out the sealed days .* models learn"):
+            _admit(setup, look=True)
+    else:
+        _admit(setup, look=True)
+    assert (read_seals(path)[1].look is None) == refused
 
 
 def test_without_a_seal_nothing_is_refused(path):

@@ -139,7 +139,7 @@ def test_equity_is_of_the_days_of_its_window(tmp_path, train, other, refused):
     window = made.window
     within = cut(window.train_start, window.train_end, train)
     tested = cut(window.test_start, window.test_end, other)
-    trials = pd.DataFrame({k: within.daily for k in (1, 2, 3)})
+    trials = pd.DataFrame(dict.fromkeys((1, 2, 3), within.daily))
     made = replace(made, out_of_sample=tested, in_sample=within, trials=trials)
     write_result(tmp_path, 1, content_of_result(made))
     if refused:
