@@ -31,6 +31,7 @@ MEANINGS = {
     "extreme": "no new entries (extreme)",
     "halted": "halted, everything closed",
 }
+TITLE = "what the breakers restrict"  # by which an earlier chart is known
 MOST_CANDLES = 20_000  # browsers become slow with more
 
 
@@ -100,7 +101,7 @@ def draw(candles: DataFrame, intervals: Iterable[Shaded], pair: str) -> Figure:
             col=1,
         )
     figure.update_layout(
-        title=f"{pair}: what the breakers restrict",
+        title=f"{pair}: {TITLE}",
         barmode="overlay",
         template="plotly_white",
         legend={"orientation": "h", "y": -0.08},

@@ -15,10 +15,12 @@ import typer
 from perpkit.bot.watching.found import USER_DATA
 from perpkit.breakers.stretches import Stretch
 from perpkit.durations import HOUR
+from perpkit.files.own_file import check_own
 from perpkit.ops.bot_files import Userdir, fail
 from perpkit.ops.breaker_choice import ALL, Replayable
 from perpkit.ops.breaker_replay import Exported, Run, Stored, stored_run
 from perpkit.ops.breaker_replay import replay as replayed
+from perpkit.ops.chart import TITLE
 from perpkit.ops.stored import BadInputError, say_if_marked
 from perpkit.ops.stretches import as_dict, locked_share, print_table
 from perpkit.ops.vix_replay import VIX, level_limits, print_levels, summarise
@@ -91,6 +93,8 @@ def replay(
     shown = Shown(chart, as_json)
     say_if_marked(datadir)
     try:
+        if chart is not None:
+            check_own(chart, "chart", "an earlier chart", TITLE.encode())
         names, settings = [VIX], {}
         if breaker or setting or context.args:
             known = Replayable.found(stored.userdir)
@@ -105,7 +109,7 @@ def replay(
             _replay_breakers(stored, chosen, settings, exported, shown, left_out)
         else:
             _replay_levels(stored, settings.get(VIX, {}), shown)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         fail(str(error))
 
 

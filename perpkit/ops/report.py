@@ -10,6 +10,7 @@ import typer
 
 from perpkit.checks import is_number
 from perpkit.durations import DAY_S
+from perpkit.files.own_file import check_own
 from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
 from perpkit.ops.bot_files import Config, errors
 from perpkit.ops.plateau import search_in
@@ -90,7 +91,12 @@ def report(
     Equity is marked to market. What the results do not record is left out, and the page says so.
     """
     given = Input(datadir, config, data_format, starting_balance)
+    path = out or Path(f"report-{results.stem}.html")
     with errors(ValueError, OSError, DatabaseError):
+        if out is not None or not as_json:
+            from perpkit.report.page import TITLE
+
+            check_own(path, "out", "an earlier report", TITLE.encode())
         plotly = _plotly() if out is not None or not as_json else ""
         view = _view(given, results, other, strategy, against, hyperopt, models)
         lacks = [said for run in view.runs for said in left_out(run.account)]
@@ -100,7 +106,6 @@ def report(
 
             print(json_of(summary(view, lacks)))
         if plotly:
-            path = out or Path(f"report-{results.stem}.html")
             _write(view, path, plotly, lacks)
 
 

@@ -64,6 +64,9 @@ def makers(view: View) -> tuple[Maker, ...]:
     return (MAKERS[0], walked, sealed, *MAKERS[1:])
 
 
+TITLE = "Perpkit report of a"  # by which an earlier page is known
+
+
 def page(view: View, plotly: str, also_lacks: Iterable[str] = ()) -> str:
     """Returns the report as HTML.
 
@@ -89,7 +92,7 @@ def page(view: View, plotly: str, also_lacks: Iterable[str] = ()) -> str:
             f"<title>{words.text(title)}</title>",
             f"<style>{_resource('style.css')}</style></head><body>",
             '<a class="skip" href="#headline">To the figures</a>',
-            f"<header><p>Perpkit report of a {kind}</p><h1>{words.text(title)}</h1>",
+            f"<header><p>{TITLE} {kind}</p><h1>{words.text(title)}</h1>",
             f"<nav aria-label='Sections'>{_links(sections, bool(lacks))}</nav></header><main>",
             *(_section(section) for section in sections),
             _lacks(lacks),

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from perpkit.durations import DAY_MS
+from perpkit.files.own_file import check_own
 from perpkit.files.whole_file import put
+from perpkit.rehearsal.redirection import VENUE
 from perpkit.venue.market.clock import Clock, SystemClock, iso_date
 from perpkit.venue.options import VenueOptions
 
@@ -93,6 +95,8 @@ def _serve(options: VenueOptions) -> None:
     from perpkit.venue.overlay import overlay as config_overlay
 
     began = datetime.now(UTC)
+    if options.overlay is not None:
+        check_own(options.overlay, "overlay", "an earlier overlay", VENUE.encode())
     # Both can fail, so they come before the market is made, which takes seconds.
     accounts, clock = options.accounts(), options.new_clock()
     listener = server.bind(options.host, options.port)

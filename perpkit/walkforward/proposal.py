@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from perpkit.files.own_file import check_own
 from perpkit.files.whole_file import put
 from perpkit.walkforward.record import Run
 from perpkit.walkforward.run_directory import plain
@@ -38,10 +39,11 @@ def proposal(run: Run, verdict: Mapping[str, Any], made: datetime) -> dict[str, 
 
 def check_place(path: Path, strategy: str) -> None:
     """
-    :raises ValueError: for a folder, and for a name under which Freqtrade would read it
+    :raises ValueError: for a folder, for a file that is no proposal, and for a name under which
+        Freqtrade would read it
+    :raises OSError: if what is there cannot be read
     """
-    if path.is_dir():
-        raise ValueError(f"propose must be a file, got the folder {path}")
+    check_own(path, "propose", "an earlier proposal", VERDICT.encode())
     if path.with_suffix(".py").exists() or path.name == f"{strategy}.json":
         raise ValueError(
             f"propose must not be a strategy's parameter file, which would be in force, got {path}"

@@ -56,7 +56,8 @@ def held(directory: Path, request: Request) -> Iterator[Path]:
 
 def _bind(directory: Path, request: Request) -> None:
     if not (directory / REQUEST).is_file():
-        if (directory / "windows").exists():
+        # What is hidden is a lock, or what a kill has left.
+        if not all(each.name.startswith(".") for each in directory.iterdir()):
             raise RunError(f"out must be empty or a run, got {directory}")
         write_request(directory, request)
     elif changed := difference(read_request(directory), request):

@@ -257,8 +257,9 @@ def test_a_breaker_that_needs_a_running_bot_is_refused_by_name(datadir, userdir)
 
 def test_a_chart(datadir, tmp_path):
     path = tmp_path / "chart.html"
-    result = run(datadir, "--breaker", "all", "--chart", str(path))
-    assert result.exit_code == 0, result.stderr
+    for _ in range(2):  # an earlier one is replaced
+        result = run(datadir, "--breaker", "all", "--chart", str(path))
+        assert result.exit_code == 0, result.stderr
     page = path.read_text()
     assert "FlashCrashBreaker" in page
     assert "what the breakers restrict" in page

@@ -36,6 +36,27 @@ def test_what_was_not_chosen_is_not_proposed(run, message):
         proposal(run, {}, MADE)
 
 
+@pytest.mark.parametrize(
+    ("content", "replaced"),
+    [
+        ("", True),
+        (json.dumps(proposal(RUN, {}, MADE)), True),
+        ('{"exchange": {"key": "mine"}}', False),
+        ("CONFIGURATION = 1\n", False),
+    ],
+)
+def test_a_file_that_is_no_proposal_stays(tmp_path, content, replaced):
+    path = tmp_path / "config.json"
+    path.write_text(content)
+    if replaced:
+        write_proposal(path, proposal(RUN, {}, MADE))
+        assert VERDICT in path.read_text()
+    else:
+        with pytest.raises(ValueError, match="propose must be a new file or an earlier proposal"):
+            write_proposal(path, proposal(RUN, {}, MADE))
+        assert path.read_text() == content
+
+
 @pytest.mark.parametrize("name", ["Some.json", "Other.json"])
 def test_a_file_that_would_be_in_force_is_refused(tmp_path, name):
     (tmp_path / "Other.py").touch()

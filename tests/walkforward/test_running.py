@@ -110,7 +110,10 @@ def test_a_directory_has_one_run_at_a_time(tmp_path):
         pass
 
 
-def test_windows_of_no_request_are_not_taken_over(tmp_path):
-    (tmp_path / "windows").mkdir()
+@pytest.mark.parametrize("name", ["windows", "work", "config.json"])
+def test_a_folder_with_other_things_in_it_is_not_taken_over(tmp_path, name):
+    """Workers' folder is removed at the end."""
+    (tmp_path / name).mkdir()
     with pytest.raises(RunError, match="out must be empty or a run"), held(tmp_path, REQUEST):
         pass
+    assert (tmp_path / name).is_dir()
