@@ -67,7 +67,14 @@ def verdict(
             known = usual_log(log, userdir_of_run(source, config, userdir))
             given = Input(datadir, config, data_format, None, userdir)
             _of_run(source, ideas, known, given, seed, as_json=as_json)
-        elif source.suffix == _HYPEROPT:
+            return
+        of_a_run = {"log": log, "config": config, "userdir": userdir, "datadir": datadir}
+        if found := [name for name, value in of_a_run.items() if value is not None]:
+            raise BadInputError(
+                f"{found[0]} is for the directory of a walk-forward, and {source} is none; --ideas "
+                "says how many variants were tried"
+            )
+        if source.suffix == _HYPEROPT:
             _of_hyperopt(source, ideas or 1, seed, as_json=as_json)
         else:
             _of_table(_returns(source), ideas or 1, seed, as_json=as_json)

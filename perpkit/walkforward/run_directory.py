@@ -32,7 +32,7 @@ from perpkit.walkforward.record import Epoch, Request, Run, Sample, Window, Wind
 REQUEST = "request.json"
 _RESULT = "result.json"
 _OUT, _IN, _TRIALS = "out_of_sample.feather", "in_sample.feather", "trials.feather"
-_GAP = timedelta(days=1)
+_GAP, _LONGEST = timedelta(days=1), timedelta(weeks=1)
 
 Content = Mapping[str, bytes]
 
@@ -203,15 +203,15 @@ def _of_another(result: WindowResult, window: Window) -> str | None:
 def _spans(sample: Sample, start: datetime, end: datetime) -> bool:
     """Whether its candles are of these days.
 
-    They may begin later, where those stored do. Their last one opens up to two candles before the
-    end: training ends a candle earlier, and candles of weeks end within it. A day more is for a gap
-    in the candles.
+    The first one may go on at the start, or be a later one, where those stored begin later. The
+    last one opens up to two candles before the end: training ends a candle earlier, and candles of
+    weeks end within it. A day more is for a gap in the candles.
     """
     times = sample.equity.index
-    if times.empty or times[0] < start or times[-1] > end:
+    if times.empty:
         return False
-    step = (times[-1] - times[0]) / max(len(times) - 1, 1)
-    return len(times) == 1 or times[-1] >= end - 2 * step - _GAP
+    step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else _LONGEST
+    return bool(start - step < times[0] and end - 2 * step - _GAP <= times[-1] <= end)
 
 
 def _epoch(found: Mapping[str, Any]) -> Epoch:

@@ -149,6 +149,25 @@ def test_equity_is_of_the_days_of_its_window(tmp_path, train, other, refused):
         assert read_result(tmp_path, window).window == window
 
 
+@pytest.mark.parametrize(
+    ("first", "weeks", "refused"),
+    [(-2, 5, False), (5, 4, False), (-2, 4, False), (5, 1, True), (-9, 5, True), (-2, 6, True)],
+)
+def test_candles_of_weeks_need_not_open_with_a_window(tmp_path, first, weeks, refused):
+    """
+    :param first: day of the first candle after the start of the test, which has 30 days
+    """
+    window = runs.window(1)
+    times = dates_every(window.test_start + timedelta(days=first), timedelta(weeks=1), weeks)
+    tested = Sample(1000.0, (), pd.Series(1000.0, times, name="equity"))
+    write_result(tmp_path, 1, content_of_result(runs.WindowResult(window, {}, tested)))
+    if refused:
+        with pytest.raises(FileError, match="of another one"):
+            read_result(tmp_path, window)
+    else:
+        assert len(read_result(tmp_path, window).out_of_sample.equity) == weeks
+
+
 def test_a_request_is_the_same_when_read_back(tmp_path):
     write_request(tmp_path, runs.request())
     assert difference(read_request(tmp_path), runs.request()) is None

@@ -437,6 +437,14 @@ def test_the_epochs_of_a_hyperopt(tmp_path):
     assert "hyperopt must be a file" in said("verdict", tmp_path / "no.fthypt", code=2)
 
 
+@pytest.mark.parametrize("option", ["log", "config", "userdir", "datadir"])
+@pytest.mark.parametrize("name", ["r.csv", "r.fthypt", "none.csv"])
+def test_what_is_of_a_run_is_refused_beside_a_table(tmp_path, option, name):
+    path = write_table(tmp_path / "r.csv", ["date,a", "2021-01-01,0.1"]).with_name(name)
+    words = f"Error: {option} is for the directory of a walk-forward, and {path} is none; --ideas"
+    assert words in said("verdict", path, f"--{option}", tmp_path / "x", code=2)
+
+
 def test_a_directory_that_is_no_run(tmp_path):
     assert "must be the directory of a walk-forward" in said("verdict", tmp_path, code=2)
     assert "Error: " in said("verdict", tmp_path / "none.csv", code=2)
