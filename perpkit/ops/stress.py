@@ -127,7 +127,8 @@ def _left_out(stressed: Stress) -> list[str]:
     if most.repriced.unpriced:
         said.append(
             f"Up to {most.repriced.unpriced} orders ({most.name}) are left as they were: there is "
-            "no candle, or nothing was traded in it."
+            "no candle, nothing was traded in it, or its volatility is not known, since too few "
+            "candles lie before it."
         )
     return said
 

@@ -240,6 +240,7 @@ def _returns(path: Path) -> pd.DataFrame:
     """:raises BadInputError: naming what is wrong with the table"""
     import io
 
+    import numpy as np
     import pandas as pd
     from pandas.api.types import is_numeric_dtype
 
@@ -260,10 +261,12 @@ def _returns(path: Path) -> pd.DataFrame:
     if table.empty:
         raise BadInputError(f"{path}: must have a column of dates, then columns of numbers")
     _check_days(path, dates_of(table.index).floor("D"))
-    if table.isna().to_numpy().any():
-        column = table.columns[table.isna().any()][0]
+    known = np.isfinite(table.to_numpy()).all(axis=0)
+    if not known.all():
+        column = table.columns[int(known.argmin())]
         raise BadInputError(
-            f"{path}: column {column} must have a number on each day; 0 where nothing was made"
+            f"{path}: column {column} must have a finite number on each day; 0 where "
+            "nothing was made"
         )
     return table
 

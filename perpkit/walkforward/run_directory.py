@@ -12,7 +12,8 @@ windows/003/trials.feather         daily returns of each epoch: date, 1, 2, ...
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -55,8 +56,8 @@ def read_request(directory: Path) -> Request:
     :raises OSError: if there is none
     """
     path = directory / REQUEST
-    try:
-        found = json_of(content_of(path, MOST_BYTES), str(path))
+    found = json_of(content_of(path, MOST_BYTES), str(path))
+    with _reading(path, "the request of a walk-forward"):
         if found["layout"] != Request.layout:
             raise FileError(f"{path}: layout must be {Request.layout}, got {found['layout']}")
         windows = tuple(_window(one) for one in found["windows"])
@@ -69,8 +70,6 @@ def read_request(directory: Path) -> Request:
                 "spaces": tuple(found["spaces"]),
             }
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FileError(f"{path}: must be the request of a walk-forward: {error!r}") from error
 
 
 def content_of_result(result: WindowResult) -> dict[str, bytes]:
@@ -106,13 +105,29 @@ def write_result(directory: Path, number: int, content: Content) -> None:
 def read_result(directory: Path, window: Window) -> WindowResult:
     """
     :param window: of the request
-    :raises FileError: if a file of it is damaged, or of another window
-    :raises OSError: if one is missing
+    :raises FileError: if a file of it is damaged, missing, or of another window
+    :raises OSError: if one cannot be read
     """
     folder = folder_of(directory, window.number)
+    try:
+        result = _read_result(folder)
+        if other := _of_another(result, window):
+            raise FileError(
+                f"{folder / other}: must be of window {window.number}, "
+                f"{window.test_start:%Y-%m-%d} to {window.test_end:%Y-%m-%d}, is of another one"
+            )
+    except (FileError, FileNotFoundError) as error:
+        why = str(error)
+        if isinstance(error, FileNotFoundError):
+            why = f"{error.filename}: must be there, is missing"
+        raise FileError(f"{why}; remove the folder, and the same command computes it") from error
+    return result
+
+
+def _read_result(folder: Path) -> WindowResult:
     path = folder / _RESULT
     found = json_of(content_of(path, MOST_BYTES), str(path))
-    try:
+    with _reading(path, "the result of a window"):
         within = found["in_sample"]
         result = WindowResult(
             window=_window(found["window"]),
@@ -123,13 +138,8 @@ def read_result(directory: Path, window: Window) -> WindowResult:
             epochs=tuple(map(_epoch, found["epochs"])),
             trials=_read_trials(folder / _TRIALS) if found["epochs"] else pd.DataFrame(),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FileError(f"{path}: must be the result of a window: {error!r}") from error
-    if other := _of_another(result, window):
-        raise FileError(
-            f"{folder / other}: must be of window {window.number}, {window.test_start:%Y-%m-%d} to "
-            f"{window.test_end:%Y-%m-%d}, is of another one"
-        )
+        if {epoch.number for epoch in result.epochs} != {*result.trials.columns}:
+            raise ValueError(f"epochs must be those of {_TRIALS}")
     return result
 
 
@@ -173,17 +183,33 @@ def _equity(sample: Sample) -> bytes:
     return sealed(pd.DataFrame({"date": dates_of(sample.equity.index), "equity": values}))
 
 
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """Raises FileError for all that content of another kind leads to."""
+    try:
+        yield
+    except FileError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise FileError(f"{path}: must be {what}: {error!r}") from error
+
+
 def _read_sample(found: Mapping[str, Any], path: Path) -> Sample:
     frame = frame_of(content_of(path, MOST_BYTES), str(path))
-    dates = dates_of(frame["date"]).rename(None)
-    equity = pd.Series(frame["equity"].to_numpy(), dates, name="equity")
-    return Sample(float(found["starting_balance"]), tuple(found["trades"]), equity)
+    with _reading(path, "equity by date"):
+        dates = dates_of(frame["date"]).rename(None)
+        equity = pd.Series(frame["equity"].to_numpy(dtype=np.float64), dates, name="equity")
+    sample = Sample(float(found["starting_balance"]), tuple(found["trades"]), equity)
+    if any(trade.closed is None for trade in sample.closed):
+        raise ValueError("trades must be closed")
+    return sample
 
 
 def _read_trials(path: Path) -> pd.DataFrame:
     frame = frame_of(content_of(path, MOST_BYTES), str(path))
-    trials = frame.drop(columns="date").set_index(dates_of(frame["date"]).rename(None))
-    return trials.rename(columns=int)
+    with _reading(path, "daily returns of epochs"):
+        trials = frame.drop(columns="date").set_index(dates_of(frame["date"]).rename(None))
+        return trials.rename(columns=int)
 
 
 def _of_another(result: WindowResult, window: Window) -> str | None:

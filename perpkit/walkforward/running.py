@@ -38,7 +38,10 @@ def held(directory: Path, request: Request) -> Iterator[Path]:
     """
     from filelock import FileLock, Timeout
 
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise RunError(f"out must be a directory, got {directory}") from None
     try:
         lock = FileLock(directory / ".lock").acquire(timeout=0)
     except Timeout:

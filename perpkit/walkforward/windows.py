@@ -16,6 +16,7 @@ _TEXT = re.compile(r"([1-9]\d{0,3})([dwmy])")
 _DAYS: Final = {"d": 1, "w": 7}
 _MONTHS: Final = {"m": 1, "y": 12}
 _MOST_WINDOWS = 999
+_MOST_MONTHS, _MOST_DAYS = 1_200, 36_525
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,14 @@ class Span:
                 f"1y{', or 0' if may_be_none else ''}, got {text!r}"
             )
         count, unit = int(match[1]), match[2]
-        if unit in _DAYS:
-            return cls(days=count * _DAYS[unit])
-        return cls(months=count * _MONTHS[unit])
+        in_days = unit in _DAYS
+        found = cls(days=count * _DAYS[unit]) if in_days else cls(months=count * _MONTHS[unit])
+        if found.months > _MOST_MONTHS or found.days > _MOST_DAYS:
+            raise ValueError(f"{name} must be at most 100 years, got {text!r}")
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.months}m" if self.months else f"{self.days}d"
 
     def after(self, time: datetime, times: int = 1) -> datetime:
         """Returns the time that is this much later, `times` over; before it, if that is below 0.
@@ -99,7 +105,10 @@ class Calendar:
         train_start = self.train.after(first if self.anchored else begin, -1)
         train_end = self.embargo.after(self.purge.after(begin, -1), -1)
         if train_end <= train_start:
-            raise ValueError("purge and embargo must be shorter than train")
+            raise ValueError(
+                f"purge and embargo must be shorter than train, {self.train}, got {self.purge} and "
+                f"{self.embargo}"
+            )
         return Window(number, train_start, train_end, begin, until)
 
 

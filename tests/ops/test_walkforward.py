@@ -22,9 +22,13 @@ PERIOD = "--timerange=20210101-20220101"
         ((PERIOD, "--train=3h"), "train must be a number of days"),
         ((PERIOD, "--test=0"), "test must be a number of days"),
         ((PERIOD, "--purge=x"), "purge must be a number of days, weeks, months or years"),
+        ((PERIOD, "--train=9999y"), "train must be at most 100 years, got '9999y'"),
         ((PERIOD, "--strategy=NoSuchOne"), "NoSuchOne"),
         ((PERIOD, "--strategy=InTheMarket"), "datadir must have 1h candles of BTC/USDT:USDT"),
-        ((PERIOD, "--strategy=InTheMarket", "--train=9d", "--purge=9d"), "shorter than train"),
+        (
+            (PERIOD, "--strategy=InTheMarket", "--train=9d", "--purge=9d"),
+            "shorter than train, 9d, got 9d and 0d",
+        ),
     ],
 )
 def test_refused_in_one_line(tmp_path, options, message):

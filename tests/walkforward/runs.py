@@ -10,6 +10,7 @@ import pandas as pd
 
 from perpkit.market.times import dates_every
 from perpkit.walkforward.record import Epoch, Request, Sample, Window, WindowResult
+from tests.walkforward import made_runs
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 DAYS = 30
@@ -25,9 +26,7 @@ def sample(start: datetime, seed: int, balance: float = 1000.0) -> Sample:
     steps = np.random.default_rng(seed).normal(0.0, 0.002, 24 * DAYS)
     times = dates_every(start, timedelta(hours=1), len(steps) + 1)
     values = balance * np.exp(np.append(0.0, np.cumsum(steps)))
-    trade = {
-        "pair": "BTC/USDT:USDT",
-        "profit_abs": 0.1 + seed,
+    trade = made_runs.trade(start, 0.1 + seed) | {
         "open_date": pd.Timestamp(start),
         "stop_loss_ratio": np.float64("nan"),
         "is_open": np.False_,

@@ -1,5 +1,6 @@
 """The directory of a run: read back as written, whole or not at all, and bound to its request."""
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -210,6 +211,49 @@ def test_damage_is_one_error_that_names_the_file(tmp_path, name, content):
     (folder_of(tmp_path, 1) / name).write_bytes(content)
     with pytest.raises(FileError, match=name):
         read_result(tmp_path, runs.window(1))
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_a_missing_file_is_named_with_the_way_out(tmp_path, name):
+    write_result(tmp_path, 1, content_of_result(runs.result(1)))
+    (folder_of(tmp_path, 1) / name).unlink()
+    said = f"{name}: must be there, is missing; remove the folder, and the same command computes"
+    with pytest.raises(FileError, match=said):
+        read_result(tmp_path, runs.window(1))
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (("window", "test_start"), "xyz", "Invalid isoformat string"),
+        (("out_of_sample", "starting_balance"), "abc", "could not convert"),
+        (("out_of_sample", "trades"), [{"a": 1}], "KeyError"),
+        (("out_of_sample", "trades", 0, "is_open"), True, "trades must be closed"),
+        (("out_of_sample", "trades", 0, "orders"), 3, "not iterable"),
+        (("in_sample", "trades"), [{"a": 1}], "KeyError"),
+        (("epochs", 0, "number"), 999, "epochs must be those of trials"),
+        (("epochs",), [], "trials.feather: must be of window 1"),
+    ],
+)
+def test_a_changed_result_is_one_error_that_names_it(tmp_path, keys, value, said):
+    write_result(tmp_path, 1, content_of_result(runs.result(1)))
+    path = folder_of(tmp_path, 1) / "result.json"
+    found = json.loads(path.read_text())
+    at = found
+    for key in keys[:-1]:
+        at = at[key]
+    at[keys[-1]] = value
+    path.write_text(json.dumps(found))
+    with pytest.raises(FileError, match=f"{folder_of(tmp_path, 1)}/.*{said}"):
+        read_result(tmp_path, runs.window(1))
+
+
+def test_a_request_with_a_changed_date_is_named(tmp_path):
+    write_request(tmp_path, runs.request())
+    path = tmp_path / "request.json"
+    path.write_text(path.read_text().replace("2021-01-01", "xyz", 1))
+    with pytest.raises(FileError, match=r"request\.json: must be the request.*isoformat"):
+        read_request(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"layout": 2}'])

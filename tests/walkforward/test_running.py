@@ -110,6 +110,16 @@ def test_a_directory_has_one_run_at_a_time(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("name", ["own.json", "own.json/run"])
+def test_a_file_is_no_directory_of_a_run(tmp_path, name):
+    (tmp_path / "own.json").touch()
+    with (
+        pytest.raises(RunError, match=f"out must be a directory, got .*{name}"),
+        held(tmp_path / name, REQUEST),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("name", ["windows", "work", "config.json"])
 def test_a_folder_with_other_things_in_it_is_not_taken_over(tmp_path, name):
     """Workers' folder is removed at the end."""

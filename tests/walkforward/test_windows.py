@@ -43,6 +43,13 @@ def test_what_is_no_length_is_refused_by_name(text):
         Span.of(text, "train")
 
 
+@pytest.mark.parametrize("text", ["101y", "1201m", "5300w", "9999y"])
+def test_more_than_a_century_is_refused_by_name(text):
+    assert Span.of("100y", "train") == Span(months=1_200)
+    with pytest.raises(ValueError, match=f"^test must be at most 100 years, got '{text}'"):
+        Span.of(text, "test")
+
+
 def test_a_purge_may_be_none():
     assert Span.of("0", "purge", may_be_none=True) == Span()
 

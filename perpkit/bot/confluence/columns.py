@@ -45,10 +45,17 @@ def checked_columns(
 def checked_signals(source: Source, frame: pd.DataFrame, rule: Any) -> Signals:
     """Returns the signals of a source, as arrays.
 
-    :raises ValueError: naming the source, and the signal that is not one value a candle
+    :raises ValueError: naming the source, and the signal that is not one value a candle, or an
+        entry or exit that is not of True and False
     """
-    found = source.signals(frame, rule)._asdict()
-    return Signals(**{name: _whole(source, name, each, len(frame)) for name, each in found.items()})
+    given = source.signals(frame, rule)._asdict()
+    found = {name: _whole(source, name, each, len(frame)) for name, each in given.items()}
+    for name, values in found.items():
+        if values.dtype != bool and not name.endswith("confidence"):
+            raise ValueError(
+                f"{source.name} must return True or False as {name}, got values of {values.dtype}"
+            )
+    return Signals(**found)
 
 
 def combined_columns(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import StrategyResolver
 
+from perpkit.bot.confluence.columns import checked_signals
 from perpkit.durations import HOUR
+from perpkit.signals.source import Signals
 from tests import factories
 from tests.bench.backtests import STRATEGIES
 from tests.conftest import REPOSITORY
@@ -241,3 +245,26 @@ def test_the_sources_of_these_tests_are_ones_own(default_futures_config):
     config = {**default_futures_config, "user_data_dir": STRATEGIES.parent}
     strategy = loaded({**config, "strategy": "Confluence"}, "sources_for_tests:Morning")
     assert strategy.morning_hour.value == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("enter_long", [0.0, 1.0], "mine must return True or False as enter_long, got values of f"),
+        ("exit_short", [0, 1], "mine must return True or False as exit_short, got values of int64"),
+        ("enter_short", [True, None], "as enter_short, got values of object"),
+        ("long_confidence", [0.0, 1.0], None),
+        ("exit_long", [False, True], None),
+        ("exit_long", [False], "mine must return one value a candle as exit_long: 2, got"),
+    ],
+)
+def test_entries_and_exits_of_a_source_are_true_or_false(name, values, said):
+    none = np.zeros(2, dtype=bool)
+    given = Signals(*[none] * 6)._replace(**{name: np.array(values)})
+    source = SimpleNamespace(name="mine", signals=lambda *_: given)
+    frame = pd.DataFrame(index=range(2))
+    if said is None:
+        assert list(checked_signals(source, frame, None)._asdict()[name]) == values
+    else:
+        with pytest.raises(ValueError, match=said):
+            checked_signals(source, frame, None)
