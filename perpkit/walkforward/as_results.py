@@ -9,6 +9,7 @@ from pathlib import Path
 from perpkit.research.results import Results
 from perpkit.research.trades import Trade
 from perpkit.walkforward.record import Run, WindowResult
+from perpkit.walkforward.stitching import factors
 
 
 def as_results(run: Run, source: Path) -> Results:
@@ -40,15 +41,15 @@ def as_results(run: Run, source: Path) -> Results:
 def scaled_trades(results: Sequence[WindowResult]) -> tuple[Trade, ...]:
     """Returns the trades of all tests with the stakes of one account that went through them.
 
-    :param results: in their order, at least one
+    :param results: in their order, at least one; what an account that has nothing left would trade
+        is left out
     """
-    balance, trades = results[0].out_of_sample.starting_balance, []
-    for result in results:
-        equity = result.out_of_sample.equity
-        factor = balance / float(equity.iloc[0])
-        trades += [scaled(trade, factor) for trade in result.out_of_sample.closed]
-        balance = factor * float(equity.iloc[-1])
-    return tuple(trades)
+    return tuple(
+        scaled(trade, factor)
+        for result, factor in zip(results, factors(results), strict=True)
+        if factor
+        for trade in result.out_of_sample.closed
+    )
 
 
 def scaled(trade: Trade, factor: float) -> Trade:
