@@ -57,14 +57,14 @@ POLICY = (
 )
 
 
+TITLE = "Perpkit report of a"  # by which an earlier page is known
+
+
 def makers(view: View) -> tuple[Maker, ...]:
     """Returns the sections in their order; those of a walk-forward only where there is one."""
     if view.walked is None:
         return MAKERS
     return (MAKERS[0], walked, sealed, *MAKERS[1:])
-
-
-TITLE = "Perpkit report of a"  # by which an earlier page is known
 
 
 def page(view: View, plotly: str, also_lacks: Iterable[str] = ()) -> str:
