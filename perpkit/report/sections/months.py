@@ -13,6 +13,7 @@ from perpkit.report import words
 from perpkit.report.charts import ACCENT, SECOND, Chart, legend_above, line
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
+from perpkit.research.spread import LEAST_SPREAD
 
 WINDOWS = (30, 90)
 
@@ -69,7 +70,7 @@ def rolling(view: View) -> Section | Missing:
         if len(daily) > window:
             rolled = daily.rolling(window)
             deviation = rolled.std()
-            sharpe = rolled.mean() / deviation.where(deviation > 0) * np.sqrt(DAYS_A_YEAR)
+            sharpe = rolled.mean() / deviation.where(deviation > LEAST_SPREAD) * np.sqrt(DAYS_A_YEAR)
             lines.append(line(sharpe.iloc[window - 1 :], f"{window} days", colour, digits=4))
     chart = Chart(
         "rolling",

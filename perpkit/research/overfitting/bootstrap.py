@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from perpkit.checks import check_range
+from perpkit.research.spread import spread_of
 
 SAMPLES = 2_000
 _MOST_SERIES = 50
@@ -52,7 +53,7 @@ def block_length(returns: ArrayLike) -> float:
     """
     values = np.atleast_2d(np.asarray(returns, dtype=float).T)
     # What never changes has no memory.
-    moving = [each for each in values if len(each) > 1 and np.ptp(each)]
+    moving = [each for each in values if spread_of(each)]
     if not moving:
         return 1.0
     found = arch_bootstrap().optimal_block_length(np.array(moving).T)["stationary"]

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from perpkit.checks import check_range
+from perpkit.research.spread import LEAST_SPREAD
 
 BLOCKS = 16
 # More trials than this are cut into fewer blocks, so that memory stays bounded.
@@ -76,7 +77,7 @@ def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
     found, expected = outside[halves, chosen], inside[halves, chosen]
     rank = rankdata(outside, axis=1)[halves, chosen] / (values.shape[1] + 1)
     spread = float(expected.var())
-    slope = float(np.cov(expected, found, ddof=0)[0, 1] / spread) if spread else 0.0
+    slope = float(np.cov(expected, found, ddof=0)[0, 1] / spread) if spread > LEAST_SPREAD**2 else 0.0
     return Overfitting(
         probability=float((rank <= 0.5).mean()),
         loss=float((found < 0).mean()),
@@ -99,13 +100,14 @@ def _sharpes(
     member[np.arange(len(choices))[:, None], choices] = 1.0
     count = length * blocks // 2
     whole = squares.sum(axis=0) / (length * blocks)
+    least = np.maximum(_ROUNDING * whole, LEAST_SPREAD**2)
 
     def sharpes(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = weights @ sums / count
         variance = (weights @ squares / count - mean**2) * count / (count - 1)
-        constant = variance <= _ROUNDING * whole
+        constant = variance <= least
         # A trial without a trade in a half has made nothing there.
-        nothing = constant & ((mean + centre) ** 2 <= _ROUNDING * whole)
+        nothing = constant & ((mean + centre) ** 2 <= least)
         if (constant & ~nothing).any():
             raise ValueError("returns must not be constant for half of the periods")
         ratios: NDArray[np.float64] = (mean + centre) / np.sqrt(np.where(nothing, 1.0, variance))

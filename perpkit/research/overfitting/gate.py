@@ -28,14 +28,13 @@ from perpkit.research.overfitting.sharpe import (
     moments,
     probabilistic_sharpe,
 )
+from perpkit.research.spread import spread_of
 
 MOST_LUCK = 0.05
 MOST_LOSS = 0.5
 LEAST_DAYS = 120
 # Days on which the best trial made or lost something.
 LEAST_ACTIVE = 30
-# What varies less than this is constant.
-_LEAST_SPREAD = 1e-15
 
 
 @dataclass(frozen=True)
@@ -146,8 +145,7 @@ def gate(returns: ArrayLike, *, ideas: float = 1, seed: int = 0) -> Gate:
 
 def _judged(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Returns which trials move, on enough days."""
-    moves = values.std(axis=0) > _LEAST_SPREAD
-    enough: NDArray[np.bool_] = moves & ((values != 0).sum(axis=0) >= LEAST_ACTIVE)
+    enough: NDArray[np.bool_] = (spread_of(values) > 0) & ((values != 0).sum(axis=0) >= LEAST_ACTIVE)
     return enough
 
 

@@ -18,9 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import kurtosis, norm, skew
 
 from perpkit.checks import check_range
-
-# Returns whose spread is below this are taken for constant: rounding leaves some.
-_LEAST_SPREAD = 1e-15
+from perpkit.research.spread import spread_of
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ def moments(returns: ArrayLike) -> Moments:
         raise ValueError(f"returns must be a series of at least 3, got the shape {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError("returns must be finite numbers")
-    spread = float(values.std(ddof=1))
-    if spread < _LEAST_SPREAD:
+    spread = float(spread_of(values))
+    if not spread:
         raise ValueError("returns must not be constant: they have no Sharpe ratio")
     return Moments(
         float(values.mean()) / spread,
@@ -130,7 +128,7 @@ def independent_trials(returns: ArrayLike) -> float:
     trials = values.shape[1]
     if trials == 1:
         return 1.0
-    if (values.std(axis=0, ddof=1) < _LEAST_SPREAD).any():
+    if not spread_of(values).all():
         raise ValueError("returns must not be constant in any trial")
     together = np.corrcoef(values, rowvar=False)
     mean = float((together.sum() - trials) / (trials * (trials - 1)))
