@@ -1,4 +1,4 @@
-"""The spread of daily returns, and the Sharpe ratio to it: where only rounding moves, there is none.
+"""The spread of daily returns, and the Sharpe ratio: where only rounding moves, there is none.
 
 Returns are fractions, computed from growth of about 1. Where each day makes the same, what rounding
 leaves is about 1e-16, whatever the return; a ratio to it is about 1e14 and says nothing.

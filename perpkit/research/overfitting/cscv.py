@@ -77,7 +77,8 @@ def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
     found, expected = outside[halves, chosen], inside[halves, chosen]
     rank = rankdata(outside, axis=1)[halves, chosen] / (values.shape[1] + 1)
     spread = float(expected.var())
-    slope = float(np.cov(expected, found, ddof=0)[0, 1] / spread) if spread > LEAST_SPREAD**2 else 0.0
+    varies = spread > LEAST_SPREAD**2
+    slope = float(np.cov(expected, found, ddof=0)[0, 1] / spread) if varies else 0.0
     return Overfitting(
         probability=float((rank <= 0.5).mean()),
         loss=float((found < 0).mean()),

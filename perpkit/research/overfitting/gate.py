@@ -145,7 +145,8 @@ def gate(returns: ArrayLike, *, ideas: float = 1, seed: int = 0) -> Gate:
 
 def _judged(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Returns which trials move, on enough days."""
-    enough: NDArray[np.bool_] = (spread_of(values) > 0) & ((values != 0).sum(axis=0) >= LEAST_ACTIVE)
+    moves = spread_of(values) > 0
+    enough: NDArray[np.bool_] = moves & ((values != 0).sum(axis=0) >= LEAST_ACTIVE)
     return enough
 
 
