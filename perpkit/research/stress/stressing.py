@@ -47,7 +47,7 @@ class Stressed:
 class Stress:
     """
     :param open_trades: how many are not counted, because they are not closed
-    :param inexact: how many trades are not reproduced by their own fills, to a cent or the last decimal
+    :param inexact: how many trades their own fills do not reproduce, to a cent or the last decimal
         that is shown of the stake currency
     """
 
