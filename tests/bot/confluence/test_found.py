@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import StrategyResolver
 
+from perpkit.bot.confluence.parameters import SHIPPED, ConfluenceRule, SourceChoice
 from perpkit.durations import HOUR
 from tests import factories
 from tests.bench.backtests import STRATEGIES
@@ -152,6 +154,31 @@ def test_a_source_that_cannot_be_used_is_refused(config, source, why):
 def test_what_does_not_fit_together_is_refused(config, sources, message):
     with pytest.raises(ConfigurationError, match=message):
         loaded(config, *sources)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "threshold", "most"),
+    [
+        ([0.1, 0.1, 0.1], 0.4, "0.3"),
+        ([0.1, 0.2, None], 0.4, "0.3"),  # None: not enabled
+        ([0.1, 0.1, 0.1], 0.3, None),
+        ([0.5, 0.25, 0.25], 1.0, None),
+    ],
+)
+def test_a_threshold_beyond_all_fixed_budgets_is_refused(budgets, threshold, most):
+    sources = tuple(
+        SourceChoice(name, enabled=budget is not None, budget=budget or 0.5)
+        for name, budget in zip(SHIPPED, budgets, strict=True)
+    )
+
+    def rule(**more):
+        return ConfluenceRule(sources, threshold=threshold, budgets="fixed", **more)
+
+    assert rule().threshold == threshold  # which other rules do not ask
+    expected = f"threshold must be at most {most}, the sum of the enabled sources' budgets, got 0.4"
+    refused = pytest.raises(ValueError, match=expected) if most else nullcontext()
+    with refused:
+        rule(rule="weighted")
 
 
 @pytest.mark.parametrize(
