@@ -6,7 +6,7 @@ otherwise, which only another backtest can say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import exp, inf, isfinite, isnan, log, sqrt
 from numbers import Real
@@ -114,17 +114,19 @@ class _Costs:
         self._later = later
         self.unpriced = 0
 
-    def repriced(self, trade: Trade, orders: Iterable[Order]) -> Trade | None:
+    def repriced(self, trade: Trade, orders: Sequence[Order]) -> Trade | None:
         """Returns the trade with these costs; None if it is not made."""
-        kept = self._through(list(orders))
+        kept = self._through(orders)
         if not kept:
             return None
         funding = trade.funding
+        if len(kept) < len(orders):  # an entry is missing, and what it would have paid
+            funding *= _share_held(kept, orders)
         for model, _, _ in self._drawn:
             funding = _number(model, "funding", funding, holdings(kept))
         return traded(trade, [self._priced(order) for order in kept], funding)
 
-    def _through(self, orders: list[Order]) -> list[Order]:
+    def _through(self, orders: Sequence[Order]) -> list[Order]:
         """Returns the orders that get through, each when it does; none without the first entry."""
         found: list[Order] = []
         planned = kept = 0.0  # what the trade would hold, and what it holds
@@ -175,6 +177,12 @@ class _Costs:
         priced = order if fee == order.fee else replace(order, fee=fee)
         # Without a cost the rate stays as it is, to the last digit.
         return priced.worse_by(max(min(total, _MOST_BPS), -_MOST_BPS)) if total else priced
+
+
+def _share_held(kept: Sequence[Order], orders: Sequence[Order]) -> float:
+    """Returns which part of what a trade held, by value and time, is still held; at most all."""
+    some, whole = (sum(e.value * e.seconds for e in holdings(each)) for each in (kept, orders))
+    return min(some / whole, 1.0) if whole else 1.0
 
 
 def _number(model: CostModel, method: str, *given: Any) -> float:
