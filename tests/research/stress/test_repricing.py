@@ -13,7 +13,7 @@ import pytest
 from perpkit.parameters.kinds import Range
 from perpkit.research.stress.model import CostModel
 from perpkit.research.stress.repricing import Repricing
-from perpkit.research.stress.slippage import Spread, SquareRoot, WorstFills
+from perpkit.research.stress.slippage import Latency, Spread, SquareRoot, WorstFills
 from perpkit.research.stress.terms import MakerTaker, ShiftedFunding
 from tests.research.stress.handmade import OTHER, Prices, at, fill, repricing, results, trade
 
@@ -151,6 +151,19 @@ def test_noise_does_not_bring_a_spread_below_its_floor():
     paid = [(found.fills[0].rate / 100 - 1) * 10_000 for found in noisy]
     assert min(paid) == pytest.approx(10.0)
     assert max(paid) > 12
+
+
+def test_noise_does_not_carry_latency_out_of_its_candle():
+    trades = [trade(fill(20, 1, 100, True), fill(22, 1, 100, False)) for _ in range(50)]
+    market = Prices(BTC=[100.0, 101.0] * 15)
+    slow = Latency(ms=3_600_000)
+    noisy, exact = (
+        repricing(market, *trades, noise=noise, hours=30).by((slow,)).results.trades
+        for noise in (0.5, 0.0)
+    )
+    rates = [found.fills[0].rate for found in noisy]
+    assert max(rates) == pytest.approx(100 / 0.99)
+    assert rates == [found.fills[0].rate for found in exact]
 
 
 def test_noise_out_of_range_is_refused():
