@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from perpkit.checks import check_range
+from perpkit.research.overfitting.finite import finite
 from perpkit.research.spread import LEAST_SPREAD
 
 BLOCKS = 16
@@ -54,7 +55,7 @@ def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
     :raises ValueError: if there is no choice, too few periods, or a trial whose returns are
         constant in a half and not zero
     """
-    values = np.asarray(returns, dtype=float)
+    values = finite(returns)
     if blocks is None:
         many = values.ndim == 2 and values.shape[1] > _MANY_TRIALS
         blocks = _FEWER_BLOCKS if many else BLOCKS
@@ -65,8 +66,6 @@ def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
         raise ValueError(f"returns must have at least two trials, got the shape {values.shape}")
     if len(values) < 2 * blocks:
         raise ValueError(f"returns must have {2 * blocks} periods or more, got {len(values)}")
-    if not np.isfinite(values).all():
-        raise ValueError("returns must be finite numbers")
     # A parameter that changes nothing makes no further trial.
     values = np.unique(values, axis=1)
     if values.shape[1] == 1:

@@ -18,7 +18,11 @@ from numpy.typing import ArrayLike
 from scipy.stats import kurtosis, norm, skew
 
 from perpkit.checks import check_range
+from perpkit.research.overfitting.finite import finite
 from perpkit.research.spread import spread_of
+
+# Of a Sharpe ratio that is asked for, per period.
+_MOST = 1e6
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,9 @@ def moments(returns: ArrayLike) -> Moments:
     :param returns: shape (periods,), as fractions
     :raises ValueError: for fewer than three, constant ones, or values that are not finite
     """
-    values = np.asarray(returns, dtype=float)
-    if values.ndim != 1 or len(values) < 3:
-        raise ValueError(f"returns must be a series of at least 3, got the shape {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError("returns must be finite numbers")
+    values = finite(returns, 3)
+    if values.ndim != 1:
+        raise ValueError(f"returns must be one series, got the shape {values.shape}")
     spread = float(spread_of(values))
     if not spread:
         raise ValueError("returns must not be constant: they have no Sharpe ratio")
@@ -74,6 +76,7 @@ def probabilistic_sharpe(measured: Moments, benchmark: float = 0.0) -> float:
 
     :param benchmark: a Sharpe ratio per period
     """
+    check_range("benchmark", benchmark, -_MOST, _MOST)
     return float(norm.cdf((measured.sharpe - benchmark) / measured.error))
 
 
@@ -106,6 +109,7 @@ def shortest_record(measured: Moments, benchmark: float = 0.0, confidence: float
 
     The record is long enough if this is at most its length.
     """
+    check_range("benchmark", benchmark, -_MOST, _MOST)
     check_range("confidence", confidence, 0.5, 0.999999)
     above = measured.sharpe - benchmark
     if above <= 0:
@@ -122,8 +126,8 @@ def independent_trials(returns: ArrayLike) -> float:
 
     :param returns: shape (periods, trials)
     """
-    values = np.asarray(returns, dtype=float)
-    if values.ndim != 2 or not values.shape[1]:
+    values = finite(returns, 2)
+    if values.ndim != 2:
         raise ValueError(f"returns must have a column for each trial, got the shape {values.shape}")
     trials = values.shape[1]
     if trials == 1:
