@@ -130,7 +130,8 @@ def _left_out(stressed: Stress, digits: int) -> list[str]:
     if most.repriced.unpriced:
         said.append(
             f"Up to {most.repriced.unpriced} orders ({most.name}) are left as they were: there is "
-            "no candle, or nothing was traded in it."
+            "no candle, nothing was traded in it, or too few candles are before it to know the "
+            "volatility."
         )
     return said
 

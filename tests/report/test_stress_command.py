@@ -154,3 +154,9 @@ def test_the_section_of_the_page(tmp_path, datadir, three_trades):
     chart = json.loads(page.split('id="charts">')[1].split("</script>")[0])["stress"]["data"][0]
     zero = next(x for x, y in zip(chart["x"], chart["y"], strict=True) if y <= 0)
     assert zero == pytest.approx(80 / TURNOVER * 1e4, rel=0.02)
+
+
+def test_orders_before_volatility_is_known_are_said_to_be_left(run):
+    _, out, _ = run("--json", *models("spread"))
+    said = json.loads(out)["said"]
+    assert any("too few candles are before it to know the volatility" in each for each in said)

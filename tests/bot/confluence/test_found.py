@@ -6,14 +6,19 @@ import json
 import re
 import sys
 from contextlib import nullcontext
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import StrategyResolver
 
+from perpkit.bot.confluence.columns import checked_signals, combined_columns
 from perpkit.bot.confluence.parameters import SHIPPED, ConfluenceRule, SourceChoice
 from perpkit.durations import HOUR
+from perpkit.signals.combining import Rule
+from perpkit.signals.source import Signals
 from tests import factories
 from tests.bench.backtests import STRATEGIES
 from tests.conftest import REPOSITORY
@@ -268,3 +273,46 @@ def test_the_sources_of_these_tests_are_ones_own(default_futures_config):
     config = {**default_futures_config, "user_data_dir": STRATEGIES.parent}
     strategy = loaded({**config, "strategy": "Confluence"}, "sources_for_tests:Morning")
     assert strategy.morning_hour.value == 6
+
+
+class Answers(NamedTuple):
+    """As much of a source as its signals need."""
+
+    name: str
+    given: Signals
+
+    def signals(self, frame, rule):
+        return self.given
+
+
+NO, HALF = np.zeros(3, dtype=bool), np.full(3, 0.5)
+SIGNALS = Signals(NO, NO, NO, NO, HALF, HALF)
+
+
+@pytest.mark.parametrize(
+    ("signal", "values", "said"),
+    [
+        ("enter_long", [0.0, 0.5, 1.0], "true or false in each candle as enter_long, got 0.5"),
+        ("enter_short", [0, 2, 1], "true or false in each candle as enter_short, got 2"),
+        ("exit_long", [0.0, np.nan, 1.0], "true or false in each candle as exit_long, got nan"),
+        ("exit_short", [True, None, False], "true or false in each candle as exit_short, got None"),
+        ("exit_short", ["no", "yes", ""], "true or false in each candle as exit_short, got 'no'"),
+        ("long_confidence", ["no", "yes", ""], "numbers as long_confidence: could not convert"),
+        ("short_confidence", [{}, 1.0, 0.5], "numbers as short_confidence: float()"),
+        ("enter_long", [True], "one value a candle as enter_long: 3, got (1,)"),
+    ],
+)
+def test_signals_of_another_kind_are_refused_by_name(signal, values, said):
+    source = Answers("mine", SIGNALS._replace(**{signal: np.array(values)}))
+    with pytest.raises(ValueError, match=re.escape(f"mine must return {said}")):
+        checked_signals(source, pd.DataFrame(index=range(3)), None)
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, object])
+def test_flags_may_be_0_and_1(kind):
+    enters = np.array([False, True, True]).astype(kind)
+    source = Answers("mine", SIGNALS._replace(enter_long=enters))
+    found = checked_signals(source, pd.DataFrame(index=range(3)), None)
+    assert found.enter_long.dtype == bool
+    columns = combined_columns({"mine": found}, {"mine": 1.0}, Rule())
+    assert columns["enter_long"].tolist() == [0, 1, 1]

@@ -83,7 +83,7 @@ GAP = [*[0.01] * 9, float("nan")]
         (lambda: superior(np.zeros((10, 1)), GAP, seed=1), "must be finite numbers"),
         (
             lambda: superior(returns(1, 1)[:2], seed=1),
-            r"at least 8 periods, got the shape \(2, 1\)",
+            "at least 8 periods",
         ),
         (lambda: superior(np.zeros((10, 0)), seed=1), r"got the shape \(10, 0\)"),
     ],
