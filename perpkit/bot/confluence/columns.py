@@ -49,7 +49,7 @@ def checked_signals(source: Source, frame: pd.DataFrame, rule: Any) -> Signals:
     :raises ValueError: naming the source, and the signal that is not one value a candle, or not of
         its kind
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name, column in source.signals(frame, rule)._asdict().items():
         values = _whole(source, name, column, len(frame))
         of_kind = _numbers if name.endswith("confidence") else _flags

@@ -188,7 +188,7 @@ def _share_held(kept: Sequence[Order], orders: Sequence[Order]) -> float:
 def _number(model: CostModel, method: str, *given: Any) -> float:
     """:raises ValueError: naming the model, if it returns no number that can be reckoned with"""
     value: Any = _asked(model, method, *given)
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, Real):
         besides = (method == "slippage_bps" and isnan(value)) or (
             method == "least_bps" and value == -inf
         )
