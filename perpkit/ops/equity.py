@@ -89,6 +89,7 @@ def _print(results: Results, account: MarkedAccount, figures: Figures) -> None:
     from rich.table import Table
 
     from perpkit.ops.stored import wide_console
+    from perpkit.research.causes import decimals
     from perpkit.research.freqtrade_figures import own_figures
 
     own = own_figures(results.stats)
@@ -99,11 +100,13 @@ def _print(results: Results, account: MarkedAccount, figures: Figures) -> None:
         theirs = [_shown(name, per.get(name)) for per in own.values()]
         table.add_row(name.replace("_", " "), _shown(name, value), *theirs)
     first, last = (datetime.fromtimestamp(account.times[n].timestamp(), UTC) for n in (0, -1))
+    before, after = account.equity.iloc[0], account.equity.iloc[-1]
+    currency, digits = results.stake_currency, decimals(results.stake_currency)
     console = wide_console()
     console.print(table)
     console.print(
         f"{results.strategy}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}: "
-        f"{account.equity.iloc[0]:,.2f} to {account.equity.iloc[-1]:,.2f} {results.stake_currency}"
+        f"{before:,.{digits}f} to {after:,.{digits}f} {currency}"
     )
 
 

@@ -55,11 +55,13 @@ def stress(
     Says at which cost of a side the edge is gone, and what luck could have made of the same trades
     and days.
     """
+    from perpkit.research.causes import decimals
+
     given = Input(datadir, config, data_format, starting_balance)
     with errors(ValueError, DatabaseError):
         found = given.results(results, strategy)
         stressed, drawn, lacking = _stressed(given, found, model, noise, seed)
-    said = [*_left_out(stressed), *_gone(stressed)]
+    said = [*_left_out(stressed, decimals(found.stake_currency)), *_gone(stressed)]
     if lacking:
         said.append(f"cross_margin is left out: it needs {lacking}.")
     if as_json:
@@ -114,21 +116,22 @@ def _gone(stressed: Stress) -> list[str]:
     return said
 
 
-def _left_out(stressed: Stress) -> list[str]:
+def _left_out(stressed: Stress, digits: int) -> list[str]:
+    """:param digits: decimals of the stake currency"""
     said = []
     if stressed.open_trades:
         said.append(f"{stressed.open_trades} trades are not counted: they are not closed.")
     if stressed.inexact:
         said.append(
             f"{stressed.inexact} trades made something else than their fills say, by more than "
-            "0.01: they are priced by their fills."
+            f"{10**-digits:.{digits}f}: they are priced by their fills."
         )
     most = max(stressed.scenarios, key=lambda one: one.repriced.unpriced)
     if most.repriced.unpriced:
         said.append(
             f"Up to {most.repriced.unpriced} orders ({most.name}) are left as they were: there is "
-            "no candle, nothing was traded in it, or its volatility is not known, since too few "
-            "candles lie before it."
+            "no candle, nothing was traded in it, or too few candles are before it to know the "
+            "volatility."
         )
     return said
 
@@ -169,6 +172,7 @@ def _print(
     from rich.table import Table
 
     from perpkit.ops.stored import wide_console
+    from perpkit.research.causes import decimals
 
     left = {"box": None, "padding": (0, 2, 0, 0)}
     table = Table("scenario", **left)  # type: ignore[arg-type]
@@ -177,7 +181,7 @@ def _print(
                  "Sharpe", "drawdown"):  # fmt: skip
         table.add_column(name, justify="right")
     for one in stressed.scenarios:
-        table.add_row(*_row(one))
+        table.add_row(*_row(one, decimals(currency)))
     chances = Table("drawn", "run", **left)  # type: ignore[arg-type]
     for name in ("return, 5%", "50%", "95%", "drawdown, 50%", "95%", "loses"):
         chances.add_column(name, justify="right")
@@ -194,14 +198,14 @@ def _print(
         console.print(text)
 
 
-def _row(one: Stressed) -> list[str]:
+def _row(one: Stressed, digits: int) -> list[str]:
     factor = one.statistics.profit_factor
     figures = ["ruined", "-"]
     if one.figures is not None:
         figures = [f"{one.figures.sharpe:.2f}", f"{one.figures.max_drawdown:.1%}"]
     return [
         one.name,
-        f"{one.profit:,.2f}",
+        f"{one.profit:,.{digits}f}",
         "-" if one.bps is None else f"{one.bps:z.2f} bps",
         "-" if one.times is None else f"{one.times:.2f} x",
         f"{one.statistics.trades:,}",

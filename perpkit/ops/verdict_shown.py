@@ -119,6 +119,12 @@ def print_gate(found: Gate, best: str | None, days: int) -> None:
             table.add_row(one.name, shown, f"{side} {limit}", "yes" if one.is_met else "no")
     console = wide_console()
     console.print(table)
+    if found.constant:
+        print(
+            f"{found.constant} trials made the same on every day: without a spread they cannot be "
+            "judged.",
+            file=sys.stderr,
+        )
     if best is None or found.sharpe is None:
         console.print("Not shown: no trial can be judged by these days.")
         return
@@ -130,8 +136,8 @@ def print_gate(found: Gate, best: str | None, days: int) -> None:
         f"luck alone does as well with a probability of {found.luck:.1%}{alone} (deflated Sharpe "
         f"ratio {_share(found.deflated)}{pbo})."
     )
-    if found.left_out:
-        print(f"{found.left_out} trials moved on too few days to be judged.", file=sys.stderr)
+    if few := found.left_out - found.constant:
+        print(f"{few} trials moved on too few days to be judged.", file=sys.stderr)
 
 
 def _in_words(value: float, *, share: bool) -> str:

@@ -28,10 +28,16 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def money(value: float | None, currency: str = "") -> str:
-    """Returns an amount with as many decimals as say something."""
+    """Returns an amount with as many decimals as say something; of a bitcoin, 8 may.
+
+    >>> money(12345.6), money(12.345), money(0.0123), money(-0.00002)
+    ('12,346', '12.35', '0.0123', '-0.00002000')
+    """
     if value is None:
         return DASH
-    digits = 0 if abs(value) >= 10_000 else 2 if abs(value) >= 0.1 or value == 0 else 4
+    size = abs(value)
+    few = 2 if size >= 0.1 or value == 0 else 4 if size >= 0.001 else 8
+    digits = 0 if size >= 10_000 else few
     return f"{number(value, digits)} {currency}".strip()
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from perpkit.durations import DAYS_A_YEAR
 from perpkit.research.overfitting.bootstrap import Interval, between, samples
+from perpkit.research.spread import annual_sharpe, spread_of
 
 CONFIDENCE = 0.95
 # With fewer days, an interval means little.
@@ -62,8 +63,8 @@ def compared(first: pd.Series, second: pd.Series, *, seed: int = 0) -> Compariso
             f"the runs must have {LEAST_DAYS} days in common, got {len(both)}: "
             f"{_span(first)} and {_span(second)}"
         )
-    ratios, means = _sharpes(both), both.mean(axis=0) * DAYS_A_YEAR
-    moving = (np.ptp(both, axis=0) > 0).all()
+    ratios, means = annual_sharpe(both), both.mean(axis=0) * DAYS_A_YEAR
+    moving = spread_of(both).all()
     if (both[:, 0] == both[:, 1]).all():
         nothing = Interval(0.0, 0.0)
         verdict, of_ratio, of_mean = Verdict.SAME, nothing, nothing
@@ -107,16 +108,9 @@ def _verdict(difference: Interval) -> Verdict:
     return Verdict.SECOND if difference.high < 0 else Verdict.OPEN
 
 
-def _sharpes(both: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread = both.std(axis=0, ddof=1)
-    moving = spread > 0
-    ratios = both.mean(axis=0) / np.where(moving, spread, 1.0)
-    return np.where(moving, ratios, 0.0) * np.sqrt(DAYS_A_YEAR)
-
-
 def _differences(both: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the first run's Sharpe ratio and mean less those of the second."""
-    ratios, means = _sharpes(both), both.mean(axis=0) * DAYS_A_YEAR
+    ratios, means = annual_sharpe(both), both.mean(axis=0) * DAYS_A_YEAR
     return np.array([ratios[0] - ratios[1], means[0] - means[1]])
 
 

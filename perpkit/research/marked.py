@@ -22,6 +22,7 @@ from perpkit.files.errors import FileError
 from perpkit.files.zipped import unpacked
 from perpkit.market.asof import nanoseconds
 from perpkit.market.times import dates_every, dates_of, shifted
+from perpkit.research.spread import LEAST_SPREAD
 from perpkit.research.trades import exported_trade
 from perpkit.risk.equity import TradeLedger, profit_curve
 
@@ -188,7 +189,7 @@ def yearly_returns(daily: pd.Series) -> dict[int, float]:
 
 
 def figures(equity: pd.Series) -> Figures:
-    """Computes performance figures.
+    """Computes performance figures. A ratio to a spread or loss that is only rounding is 0.
 
     :param equity: from `marked_equity`, positive throughout
     """
@@ -203,9 +204,9 @@ def figures(equity: pd.Series) -> Figures:
     return Figures(
         profit=float(growth - 1),
         cagr=float(cagr),
-        sharpe=float(yearly / deviation) if deviation else 0.0,
-        sortino=float(yearly / downside) if downside else 0.0,
-        calmar=float(cagr / drawdown) if drawdown else 0.0,
+        sharpe=float(yearly / deviation) if deviation > LEAST_SPREAD else 0.0,
+        sortino=float(yearly / downside) if downside > LEAST_SPREAD else 0.0,
+        calmar=float(cagr / drawdown) if drawdown > LEAST_SPREAD else 0.0,
         max_drawdown=drawdown,
         worst_day=float(max(0.0, -returns.min())) if len(returns) else 0.0,
         days=len(returns),

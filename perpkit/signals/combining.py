@@ -16,7 +16,8 @@ import numpy as np
 
 from perpkit.signals.source import Flags, Floats, Signals
 
-_ROUNDING = 1e-9
+# Sums of shares are not exact.
+ROUNDING = 1e-9
 # Of `whose`, and of trades that are forced in the name of a source.
 _TAG = re.compile(r"(\w+(?:\+\w+)*) (?:0|1|[01]?\.\d+)")
 
@@ -136,8 +137,7 @@ def _side(claimed: Floats, off: Flags, budgets: Floats, rule: Rule) -> Side:
     if rule.combine is Combine.AGREE:
         strength, enough = agreeing, agreeing >= rule.least
     else:
-        # Sums of shares are not exact.
-        strength, enough = weighed, weighed >= rule.threshold - _ROUNDING
+        strength, enough = weighed, weighed >= rule.threshold - ROUNDING
     # Entered as a source joins, and not again at every candle while they stand together.
     stood = np.vstack([np.zeros_like(stands[:1]), stands[:-1]])
     joined = ((claimed > 0) & (stood == 0)).any(axis=1)

@@ -17,6 +17,7 @@ from perpkit.research.marked import Figures, daily_returns, figures, yearly_retu
 from perpkit.research.overfitting.bootstrap import Interval, between, samples, superior
 from perpkit.research.overfitting.cscv import overfitting
 from perpkit.research.overfitting.gate import LEAST_DAYS, Gate, gate
+from perpkit.research.spread import annual_sharpe, spread_of
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
 from perpkit.walkforward.as_results import scaled_trades
 from perpkit.walkforward.plateaus import Stability, stability
@@ -166,20 +167,14 @@ def _word(passed: Gate, stitched: Figures) -> Word:
     return Word.LOSES if stitched.profit < 0 else Word.NOT_SHOWN
 
 
-def _sharpe(values: NDArray[np.float64]) -> float:
-    """Returns the annual ratio; 0 for what never moves."""
-    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    return float(values.mean()) / spread * DAYS_A_YEAR**0.5 if spread else 0.0
-
-
 def _intervals(
     values: NDArray[np.float64], seed: int
 ) -> tuple[Interval, Interval] | tuple[None, None]:
-    if len(values) < LEAST_DAYS or not np.ptp(values):
+    if len(values) < LEAST_DAYS or not spread_of(values):
         return None, None
 
     def both(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([_sharpe(drawn), drawn.mean() * DAYS_A_YEAR])
+        return np.array([annual_sharpe(drawn), drawn.mean() * DAYS_A_YEAR])
 
     ratio, mean = samples(values, both, seed=seed).T
     return between(ratio, CONFIDENCE), between(mean, CONFIDENCE)
@@ -227,4 +222,4 @@ def _beside(daily: pd.Series, hold: pd.Series, seed: int) -> Beside:
         raise ValueError("hold must have the days of the tests")
     both = (daily.to_numpy(dtype=np.float64), held.to_numpy(dtype=np.float64))
     luck = superior(both[0][:, None], both[1], seed=seed) if len(daily) >= LEAST_DAYS else 1.0
-    return Beside(_sharpe(both[1]), float(np.prod(1 + both[1]) - 1), luck)
+    return Beside(float(annual_sharpe(both[1])), float(np.prod(1 + both[1]) - 1), luck)

@@ -47,15 +47,37 @@ def test_it_names_the_models_that_take_all_of_it(run):
     assert "It is gone under" in out
 
 
-def test_a_stake_in_a_coin_worth_much_has_an_edge_too(run, three_trades):
-    for each in three_trades:
+def in_bitcoin(trades):
+    for each in trades:
         each["profit_abs"] *= 1e-6
         for filled in each["orders"]:
             filled["amount"] *= 1e-6
-    _, out, _ = run("--json", *models("identity", "maker_taker,maker_share=0,taker_bps=10"))
+    return {"stake_currency": "BTC"}
+
+
+def test_a_stake_in_a_coin_worth_much_has_an_edge_too(run, three_trades):
+    given = in_bitcoin(three_trades)
+    _, out, _ = run(
+        "--json", *models("identity", "maker_taker,maker_share=0,taker_bps=10"), **given
+    )
     found = json.loads(out)
     gone = [each["edge_gone_at_times"] for each in found["scenarios"]]
     assert gone == [None, pytest.approx(80 / (TURNOVER * 1e-3))]
+
+
+def test_amounts_of_bitcoin_are_shown_to_the_satoshi(run, three_trades):
+    code, out, err = run(*models("identity"), **in_bitcoin(three_trades))
+    assert code == 0, err
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if line}
+    assert rows["identity"][1] == "0.00008000"
+    assert "made something else" not in out
+
+
+def test_a_satoshi_is_a_cent_of_bitcoin(run, three_trades):
+    given = in_bitcoin(three_trades)
+    three_trades[0]["profit_abs"] += 2e-8
+    _, out, _ = run(*models("identity"), **given)
+    assert "1 trades made something else than their fills say, by more than 0.00000001" in out
 
 
 def test_as_json(run):
@@ -132,3 +154,9 @@ def test_the_section_of_the_page(tmp_path, datadir, three_trades):
     chart = json.loads(page.split('id="charts">')[1].split("</script>")[0])["stress"]["data"][0]
     zero = next(x for x, y in zip(chart["x"], chart["y"], strict=True) if y <= 0)
     assert zero == pytest.approx(80 / TURNOVER * 1e4, rel=0.02)
+
+
+def test_orders_before_volatility_is_known_are_said_to_be_left(run):
+    _, out, _ = run("--json", *models("spread"))
+    said = json.loads(out)["said"]
+    assert any("too few candles are before it to know the volatility" in each for each in said)

@@ -393,6 +393,15 @@ def test_a_table_of_trials(tmp_path):
     assert "Not shown" in said("verdict", tmp_path / "returns.csv", "--ideas", 10_000)
 
 
+def test_a_constant_trial_is_not_called_one_of_too_few_days(tmp_path):
+    table = pd.DataFrame({"edge": drawn(2, 300, 3.0), "constant": 0.001})
+    table.index = pd.date_range(START, periods=300, freq="D")
+    table.to_csv(tmp_path / "returns.csv")
+    shown = said("verdict", tmp_path / "returns.csv")
+    assert "1 trials made the same on every day" in shown
+    assert "too few days" not in shown
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

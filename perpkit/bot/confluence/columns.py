@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from perpkit.checks import shown
 from perpkit.signals.combining import Rule, combined, whose
 from perpkit.signals.source import Signals, Source
 
@@ -45,16 +46,14 @@ def checked_columns(
 def checked_signals(source: Source, frame: pd.DataFrame, rule: Any) -> Signals:
     """Returns the signals of a source, as arrays.
 
-    :raises ValueError: naming the source, and the signal that is not one value a candle, or an
-        entry or exit that is not of True and False
+    :raises ValueError: naming the source, and the signal that is not one value a candle, or not of
+        its kind
     """
-    given = source.signals(frame, rule)._asdict()
-    found = {name: _whole(source, name, each, len(frame)) for name, each in given.items()}
-    for name, values in found.items():
-        if values.dtype != bool and not name.endswith("confidence"):
-            raise ValueError(
-                f"{source.name} must return True or False as {name}, got values of {values.dtype}"
-            )
+    found: dict[str, Any] = {}
+    for name, column in source.signals(frame, rule)._asdict().items():
+        values = _whole(source, name, column, len(frame))
+        of_kind = _numbers if name.endswith("confidence") else _flags
+        found[name] = of_kind(source, name, values)
     return Signals(**found)
 
 
@@ -93,3 +92,20 @@ def _whole(source: Source, name: str, column: Any, rows: int) -> NDArray[Any]:
             f"{source.name} must return one value a candle as {name}: {rows}, got {values.shape}"
         )
     return values
+
+
+def _flags(source: Source, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Returns flags; 0 and 1 are some, too."""
+    if values.dtype != bool and len(others := values[~np.isin(values, (0, 1))]):
+        raise ValueError(
+            f"{source.name} must return true or false in each candle as {name}, got "
+            f"{shown(others.tolist()[0])}"
+        )
+    return values.astype(bool)
+
+
+def _numbers(source: Source, name: str, values: NDArray[Any]) -> NDArray[np.float64]:
+    try:
+        return values.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{source.name} must return numbers as {name}: {error}") from error

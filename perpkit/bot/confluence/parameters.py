@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import fsum
 from typing import Annotated
 
 from perpkit.bot.positions.parameters import Settings
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import NotEmpty, Range
 from perpkit.risk.budgets import Budgets
-from perpkit.signals.combining import Combine, Rule
+from perpkit.signals.combining import ROUNDING, Combine, Rule
 
 # The sources of the package, by the name in the configuration, which is theirs too.
 SHIPPED = {
@@ -89,6 +90,15 @@ class ConfluenceRule(Parameters):
                 raise ValueError(
                     f"budget of {each.source} must be null with {self.budgets} budgets, got "
                     f"{each.budget:g}"
+                )
+        # Other budgets are 1 together, and one that is missing is refused with the source's name.
+        budgets = [each.budget for each in enabled if each.budget is not None]
+        if self.rule is Combine.WEIGHTED and len(budgets) == len(enabled):
+            most = fsum(budgets)
+            if self.threshold > most + ROUNDING:
+                raise ValueError(
+                    f"threshold must be at most {most:g}, the sum of the enabled sources' budgets, "
+                    f"got {self.threshold:g}: nothing would ever be entered"
                 )
 
     @property

@@ -13,6 +13,7 @@ from perpkit.report import words
 from perpkit.report.charts import ACCENT, SECOND, Chart, legend_above, line
 from perpkit.report.section import Missing, Section
 from perpkit.report.view import View
+from perpkit.research.spread import LEAST_SPREAD
 
 WINDOWS = (30, 90)
 
@@ -68,8 +69,9 @@ def rolling(view: View) -> Section | Missing:
     for window, colour in zip(WINDOWS, (SECOND, ACCENT), strict=True):
         if len(daily) > window:
             rolled = daily.rolling(window)
-            deviation = rolled.std()
-            sharpe = rolled.mean() / deviation.where(deviation > 0) * np.sqrt(DAYS_A_YEAR)
+            spread = rolled.std()
+            moving = spread.where(spread > LEAST_SPREAD)
+            sharpe = rolled.mean() / moving * np.sqrt(DAYS_A_YEAR)
             lines.append(line(sharpe.iloc[window - 1 :], f"{window} days", colour, digits=4))
     chart = Chart(
         "rolling",

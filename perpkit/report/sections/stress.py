@@ -32,8 +32,8 @@ def stress(view: View) -> Section | Missing:
     lacks = []
     if unpriced:
         lacks.append(
-            f"Cost stress: {words.counted(unpriced, 'order')} without a candle, or without "
-            "turnover in it, count as they were."
+            f"Cost stress: {words.counted(unpriced, 'order')} without a candle, without "
+            "turnover in it, or without enough candles before it, count as they were."
         )
     return Section("stress", "If trading costs more", lead, [_chart(view, found), table], lacks)
 

@@ -37,6 +37,7 @@ class LossRule(Parameters):
 
     calmar_share: Annotated[float, Range(0, 1), "How much Calmar counts; the rest is Sharpe"] = 0.5
     most_calmar: Annotated[float, Range(0, 100), "A higher Calmar counts as this one"] = 4.0
+    most_sharpe: Annotated[float, Range(0, 100), "A higher Sharpe ratio counts as this one"] = 20.0
     cost_bps: Annotated[
         float, Range(0, 1000, "bps"), "What each side costs more than in the backtest"
     ] = 2.0
@@ -83,7 +84,8 @@ def parts(rule: LossRule, equity: pd.Series, trades: int) -> Parts:
     few_days = rule.few_days * float(np.clip(best_days_share(returns) - 0.5, 0, 1))
     deeper = max(0.0, found.max_drawdown / rule.most_drawdown - 1)
     calmar = min(found.calmar, rule.most_calmar)
-    worth = rule.calmar_share * calmar + (1 - rule.calmar_share) * found.sharpe
+    sharpe = min(found.sharpe, rule.most_sharpe)
+    worth = rule.calmar_share * calmar + (1 - rule.calmar_share) * sharpe
     loss = few_trades + few_days + rule.drawdown * deeper - worth
     return Parts(
         found.sharpe, found.calmar, found.max_drawdown, few_trades, few_days,

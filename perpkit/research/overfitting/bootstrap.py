@@ -19,9 +19,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from perpkit.checks import check_range
+from perpkit.research.overfitting.finite import finite
+from perpkit.research.spread import spread_of
 
 SAMPLES = 2_000
 _MOST_SERIES = 50
+# Of fewer periods `arch` finds no length of blocks.
+_LEAST_PERIODS = 8
 # One figure of a sample, or several.
 Figure = Callable[[NDArray[np.float64]], float | NDArray[np.float64]]
 
@@ -49,10 +53,13 @@ def block_length(returns: ArrayLike) -> float:
     """Returns the mean length of blocks that suits the series, in periods, at least 1.
 
     :param returns: shape (periods,), or (periods, series): the longest of them
+    :raises ValueError: for none, and for values that are not finite
     """
-    values = np.atleast_2d(np.asarray(returns, dtype=float).T)
+    values = np.atleast_2d(finite(returns).T)
+    if values.shape[1] < _LEAST_PERIODS:
+        return 1.0
     # What never changes has no memory.
-    moving = [each for each in values if len(each) > 1 and np.ptp(each)]
+    moving = [each for each in values if spread_of(each)]
     if not moving:
         return 1.0
     found = arch_bootstrap().optimal_block_length(np.array(moving).T)["stationary"]
@@ -90,6 +97,7 @@ def interval(
 
     :param returns: shape (periods,), or (periods, series), of which whole periods are drawn
     :param confidence: of the interval between both quantiles
+    :raises ValueError: for no period, and for values that are not finite
     """
     check_range("confidence", confidence, 0.5, 0.999)
     return between(samples(returns, figure, seed=seed), confidence)
@@ -102,8 +110,11 @@ def between(drawn: NDArray[np.float64], confidence: float) -> Interval:
 
 
 def samples(returns: ArrayLike, figure: Figure, *, seed: int) -> NDArray[np.float64]:
-    """Returns the figures of `SAMPLES` bootstrap samples, a row of each where there are several."""
-    values = np.asarray(returns, dtype=float)
+    """Returns the figures of `SAMPLES` bootstrap samples, a row of each where there are several.
+
+    :raises ValueError: for no period, and for values that are not finite
+    """
+    values = finite(returns)
     drawn = arch_bootstrap().StationaryBootstrap(block_length(values), values, seed=seed)
     return np.array([figure(data[0]) for data, _ in drawn.bootstrap(SAMPLES)])
 
@@ -111,17 +122,20 @@ def samples(returns: ArrayLike, figure: Figure, *, seed: int) -> NDArray[np.floa
 def superior(returns: ArrayLike, benchmark: ArrayLike | None = None, *, seed: int) -> float:
     """Returns the probability of so good a best trial if none beats the benchmark: Hansen's SPA.
 
-    :param returns: shape (periods, trials)
+    :param returns: shape (periods, trials); a trial that makes the same more or less than the
+        benchmark in each period has no spread to be judged by, and is left out
     :param benchmark: shape (periods,), such as buy and hold; doing nothing if it is left out
+    :raises ValueError: for fewer than 8 periods, and for values that are not finite
     """
-    values = np.asarray(returns, dtype=float)
-    against = np.zeros(len(values)) if benchmark is None else np.asarray(benchmark, dtype=float)
+    values = finite(returns, _LEAST_PERIODS)
+    against = np.zeros(len(values)) if benchmark is None else finite(benchmark)
     if values.ndim != 2 or against.shape != values.shape[:1]:
         raise ValueError(
             f"returns and benchmark must have the same periods, got the shapes {values.shape} and "
             f"{against.shape}"
         )
-    if (values == against[:, None]).all():
+    values = values[:, spread_of(values - against[:, None]) > 0]
+    if not values.shape[1]:
         return 1.0
     # It compares losses.
     test = arch_bootstrap().SPA(

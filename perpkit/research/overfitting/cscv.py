@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from perpkit.checks import check_range
+from perpkit.research.overfitting.finite import finite
+from perpkit.research.spread import LEAST_SPREAD
 
 BLOCKS = 16
 # More trials than this are cut into fewer blocks, so that memory stays bounded.
@@ -53,7 +55,7 @@ def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
     :raises ValueError: if there is no choice, too few periods, or a trial whose returns are
         constant in a half and not zero
     """
-    values = np.asarray(returns, dtype=float)
+    values = finite(returns)
     if blocks is None:
         many = values.ndim == 2 and values.shape[1] > _MANY_TRIALS
         blocks = _FEWER_BLOCKS if many else BLOCKS
@@ -64,8 +66,6 @@ def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
         raise ValueError(f"returns must have at least two trials, got the shape {values.shape}")
     if len(values) < 2 * blocks:
         raise ValueError(f"returns must have {2 * blocks} periods or more, got {len(values)}")
-    if not np.isfinite(values).all():
-        raise ValueError("returns must be finite numbers")
     # A parameter that changes nothing makes no further trial.
     values = np.unique(values, axis=1)
     if values.shape[1] == 1:
@@ -76,7 +76,8 @@ def overfitting(returns: ArrayLike, blocks: int | None = None) -> Overfitting:
     found, expected = outside[halves, chosen], inside[halves, chosen]
     rank = rankdata(outside, axis=1)[halves, chosen] / (values.shape[1] + 1)
     spread = float(expected.var())
-    slope = float(np.cov(expected, found, ddof=0)[0, 1] / spread) if spread else 0.0
+    varies = spread > LEAST_SPREAD**2
+    slope = float(np.cov(expected, found, ddof=0)[0, 1] / spread) if varies else 0.0
     return Overfitting(
         probability=float((rank <= 0.5).mean()),
         loss=float((found < 0).mean()),
@@ -99,13 +100,14 @@ def _sharpes(
     member[np.arange(len(choices))[:, None], choices] = 1.0
     count = length * blocks // 2
     whole = squares.sum(axis=0) / (length * blocks)
+    least = np.maximum(_ROUNDING * whole, LEAST_SPREAD**2)
 
     def sharpes(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = weights @ sums / count
         variance = (weights @ squares / count - mean**2) * count / (count - 1)
-        constant = variance <= _ROUNDING * whole
+        constant = variance <= least
         # A trial without a trade in a half has made nothing there.
-        nothing = constant & ((mean + centre) ** 2 <= _ROUNDING * whole)
+        nothing = constant & ((mean + centre) ** 2 <= least)
         if (constant & ~nothing).any():
             raise ValueError("returns must not be constant for half of the periods")
         ratios: NDArray[np.float64] = (mean + centre) / np.sqrt(np.where(nothing, 1.0, variance))

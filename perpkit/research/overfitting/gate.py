@@ -20,6 +20,7 @@ from scipy.stats import norm
 
 from perpkit.checks import check_range
 from perpkit.research.overfitting.cscv import Overfitting, overfitting
+from perpkit.research.overfitting.finite import finite
 from perpkit.research.overfitting.luck import LEAST_LUCK, BestTrial, best_trial
 from perpkit.research.overfitting.sharpe import (
     Moments,
@@ -28,14 +29,13 @@ from perpkit.research.overfitting.sharpe import (
     moments,
     probabilistic_sharpe,
 )
+from perpkit.research.spread import spread_of
 
 MOST_LUCK = 0.05
 MOST_LOSS = 0.5
 LEAST_DAYS = 120
 # Days on which the best trial made or lost something.
 LEAST_ACTIVE = 30
-# What varies less than this is constant.
-_LEAST_SPREAD = 1e-15
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Gate:
     """
     :param trials: columns that were judged; those that never moved on enough days are left out
     :param left_out: number of these
+    :param constant: how many of all trials made the same on every day
     :param ideas: tried on the same days elsewhere, this one included
     :param best: column with the best trial; None if there was none to judge
     :param luck: as the criterion, for all `ideas`
@@ -78,6 +79,7 @@ class Gate:
     trials: int
     left_out: int
     ideas: float
+    constant: int = 0
     best: int | None = None
     luck: float = 1.0
     alone: float = 1.0
@@ -109,19 +111,20 @@ def gate(returns: ArrayLike, *, ideas: float = 1, seed: int = 0) -> Gate:
     :raises ValueError: for another shape, and for values that are not finite
     """
     check_range("ideas", ideas, 1, 1e9)
-    values = np.asarray(returns, dtype=float)
+    values = finite(returns)
     if values.ndim == 1:
         values = values[:, None]
-    if values.ndim != 2 or not values.size:
+    if values.ndim != 2:
         raise ValueError(
             f"returns must have days, or days and trials, got the shape {values.shape}"
         )
-    if not np.isfinite(values).all():
-        raise ValueError("returns must be finite numbers")
-    kept = np.flatnonzero(_judged(values))
+    moves = spread_of(values) > 0
+    constant = int((~moves).sum())
+    kept = np.flatnonzero(moves & ((values != 0).sum(axis=0) >= LEAST_ACTIVE))
     active = int((values != 0).sum(axis=0).max())
     if not len(kept) or len(values) < LEAST_DAYS:
-        return Gate(_criteria(1.0, None, len(values), active), 0, values.shape[1], ideas)
+        criteria = _criteria(1.0, None, len(values), active)
+        return Gate(criteria, 0, values.shape[1], ideas, constant)
     judged = values[:, kept]
     best = best_trial(judged, seed=seed, limit=_limit_of_one(ideas))
     luck = _of_all(best.luck, ideas)
@@ -133,6 +136,7 @@ def gate(returns: ArrayLike, *, ideas: float = 1, seed: int = 0) -> Gate:
         trials=len(kept),
         left_out=values.shape[1] - len(kept),
         ideas=ideas,
+        constant=constant,
         best=int(kept[best.column]),
         luck=luck,
         alone=best.luck,
@@ -142,13 +146,6 @@ def gate(returns: ArrayLike, *, ideas: float = 1, seed: int = 0) -> Gate:
         crossed=crossed,
         needed_days=_needed_days(len(values), best, ideas),
     )
-
-
-def _judged(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Returns which trials move, on enough days."""
-    moves = values.std(axis=0) > _LEAST_SPREAD
-    enough: NDArray[np.bool_] = moves & ((values != 0).sum(axis=0) >= LEAST_ACTIVE)
-    return enough
 
 
 def _criteria(

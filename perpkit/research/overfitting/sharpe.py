@@ -18,9 +18,11 @@ from numpy.typing import ArrayLike
 from scipy.stats import kurtosis, norm, skew
 
 from perpkit.checks import check_range
+from perpkit.research.overfitting.finite import finite
+from perpkit.research.spread import spread_of
 
-# Returns whose spread is below this are taken for constant: rounding leaves some.
-_LEAST_SPREAD = 1e-15
+# Of a Sharpe ratio that is asked for, per period.
+_MOST = 1e6
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,11 @@ def moments(returns: ArrayLike) -> Moments:
     :param returns: shape (periods,), as fractions
     :raises ValueError: for fewer than three, constant ones, or values that are not finite
     """
-    values = np.asarray(returns, dtype=float)
-    if values.ndim != 1 or len(values) < 3:
-        raise ValueError(f"returns must be a series of at least 3, got the shape {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError("returns must be finite numbers")
-    spread = float(values.std(ddof=1))
-    if spread < _LEAST_SPREAD:
+    values = finite(returns, 3)
+    if values.ndim != 1:
+        raise ValueError(f"returns must be one series, got the shape {values.shape}")
+    spread = float(spread_of(values))
+    if not spread:
         raise ValueError("returns must not be constant: they have no Sharpe ratio")
     return Moments(
         float(values.mean()) / spread,
@@ -76,6 +76,7 @@ def probabilistic_sharpe(measured: Moments, benchmark: float = 0.0) -> float:
 
     :param benchmark: a Sharpe ratio per period
     """
+    check_range("benchmark", benchmark, -_MOST, _MOST)
     return float(norm.cdf((measured.sharpe - benchmark) / measured.error))
 
 
@@ -108,6 +109,7 @@ def shortest_record(measured: Moments, benchmark: float = 0.0, confidence: float
 
     The record is long enough if this is at most its length.
     """
+    check_range("benchmark", benchmark, -_MOST, _MOST)
     check_range("confidence", confidence, 0.5, 0.999999)
     above = measured.sharpe - benchmark
     if above <= 0:
@@ -124,13 +126,13 @@ def independent_trials(returns: ArrayLike) -> float:
 
     :param returns: shape (periods, trials)
     """
-    values = np.asarray(returns, dtype=float)
-    if values.ndim != 2 or not values.shape[1]:
+    values = finite(returns, 2)
+    if values.ndim != 2:
         raise ValueError(f"returns must have a column for each trial, got the shape {values.shape}")
     trials = values.shape[1]
     if trials == 1:
         return 1.0
-    if (values.std(axis=0, ddof=1) < _LEAST_SPREAD).any():
+    if not spread_of(values).all():
         raise ValueError("returns must not be constant in any trial")
     together = np.corrcoef(values, rowvar=False)
     mean = float((together.sum() - trials) / (trials * (trials - 1)))

@@ -6,15 +6,17 @@ otherwise, which only another backtest can say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import exp, isnan, log, sqrt
+from math import exp, inf, isfinite, isnan, log, sqrt
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from perpkit.checks import check_range
+from perpkit.checks import check_range, shown
 from perpkit.research.accounts import Market
 from perpkit.research.liquidation import Tiers
 from perpkit.research.results import Results
@@ -26,8 +28,10 @@ from perpkit.research.trades import Trade
 NOISE = 0.2
 # An exit that fails so often in a row is made all the same.
 _MOST_DELAYS = 100
-# A sale cannot cost all of its value.
+# A sale cannot cost all of its value, nor a purchase save it.
 _MOST_BPS = 9_999.0
+# What a model may answer besides a finite number.
+_BESIDES = {"slippage_bps": ", NaN if unknown", "least_bps": ", -inf if there is none"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Repricing:
         closed = [trade.closed for trade in trades if trade.closed is not None]
         results = replace(self._results, trades=trades, end=max([self._results.end, *closed]))
         for model in models:
-            results = model.account(results, self._market, self._tiers)
+            results = _asked(model, "account", results, self._market, self._tiers)
         return Repriced(results, len(self._trades) - len(results.trades), costs.unpriced)
 
     def _orders(self, trade: Trade) -> list[Order]:
@@ -110,17 +114,19 @@ class _Costs:
         self._later = later
         self.unpriced = 0
 
-    def repriced(self, trade: Trade, orders: Iterable[Order]) -> Trade | None:
+    def repriced(self, trade: Trade, orders: Sequence[Order]) -> Trade | None:
         """Returns the trade with these costs; None if it is not made."""
-        kept = self._through(list(orders))
+        kept = self._through(orders)
         if not kept:
             return None
         funding = trade.funding
+        if len(kept) < len(orders):  # an entry is missing, and what it would have paid
+            funding *= _share_held(kept, orders)
         for model, _, _ in self._drawn:
-            funding = model.funding(funding, holdings(kept))
+            funding = _number(model, "funding", funding, holdings(kept))
         return traded(trade, [self._priced(order) for order in kept], funding)
 
-    def _through(self, orders: list[Order]) -> list[Order]:
+    def _through(self, orders: Sequence[Order]) -> list[Order]:
         """Returns the orders that get through, each when it does; none without the first entry."""
         found: list[Order] = []
         planned = kept = 0.0  # what the trade would hold, and what it holds
@@ -154,23 +160,53 @@ class _Costs:
 
     def _fails(self, order: Order) -> bool:
         # Each model draws, whether or not another one has failed the order.
-        failed = [model.fails(order, draw) for model, draw, _ in self._drawn]
+        failed = [_asked(model, "fails", order, draw) for model, draw, _ in self._drawn]
         return any(failed)
 
     def _priced(self, order: Order) -> Order:
         total, fee, missing = 0.0, order.fee, False
         for model, draw, noise in self._drawn:
-            bps = model.slippage_bps(order, draw)
+            bps = _number(model, "slippage_bps", order, draw)
             factor = exp(self._sigma * noise.standard_normal() - self._sigma**2 / 2)
             if isnan(bps):
                 missing = True
             else:
-                total += max(bps * factor, model.least_bps()) if model.noisy else bps
-            fee = model.fee(order if fee == order.fee else replace(order, fee=fee))
+                total += max(bps * factor, _number(model, "least_bps")) if model.noisy else bps
+            fee = _number(model, "fee", order if fee == order.fee else replace(order, fee=fee))
         self.unpriced += missing
         priced = order if fee == order.fee else replace(order, fee=fee)
         # Without a cost the rate stays as it is, to the last digit.
-        return priced.worse_by(min(total, _MOST_BPS)) if total else priced
+        return priced.worse_by(max(min(total, _MOST_BPS), -_MOST_BPS)) if total else priced
+
+
+def _share_held(kept: Sequence[Order], orders: Sequence[Order]) -> float:
+    """Returns which part of what a trade held, by value and time, is still held; at most all."""
+    some, whole = (sum(e.value * e.seconds for e in holdings(each)) for each in (kept, orders))
+    return min(some / whole, 1.0) if whole else 1.0
+
+
+def _number(model: CostModel, method: str, *given: Any) -> float:
+    """:raises ValueError: naming the model, if it returns no number that can be reckoned with"""
+    value: Any = _asked(model, method, *given)
+    if not isinstance(value, bool) and isinstance(value, Real):
+        besides = (method == "slippage_bps" and isnan(value)) or (
+            method == "least_bps" and value == -inf
+        )
+        if besides or isfinite(value):
+            return value  # type: ignore[return-value]
+    raise ValueError(
+        f"model {type(model).__name__}: {method} must be a number{_BESIDES.get(method, '')}, got "
+        f"{shown(value)}"
+    )
+
+
+def _asked(model: CostModel, method: str, *given: Any) -> Any:
+    """:raises ValueError: naming the model, which may be a user's and raise anything"""
+    try:
+        return getattr(model, method)(*given)
+    except Exception as error:
+        why = str(error) if isinstance(error, ValueError) else repr(error)
+        raise ValueError(f"model {type(model).__name__}: {method}: {why}") from error
 
 
 def _generators(model: CostModel, seed: int) -> tuple[Generator, Generator]:

@@ -65,10 +65,12 @@ def _model(text: str) -> CostModel:
         if not equals or key not in known:
             allowed = ", ".join(f"{one}=..." for one in sorted(known)) or "nothing"
             raise ValueError(f"parameters of {name} must be {allowed}, got {each!r}")
+        if key in values:
+            raise ValueError(f"parameters of {name} must be given once, got {key} twice")
         values[key] = _value(value)
     try:
         return own(**values)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # a user's code may raise anything
         raise ValueError(f"{name}: {error}") from error
 
 

@@ -86,6 +86,9 @@ class Latency(CostModel):
     stress, not a forecast. With `against` 0.5 it is a random walk, which costs nothing on average.
     """
 
+    # It is drawn already, and noise would carry it out of its candle.
+    noisy: ClassVar[bool] = False
+
     ms: Annotated[float, Range(0, 3_600_000, "ms"), "How long an order is under way"] = 500.0
     against: Annotated[float, Range(0, 1), "The share of moves that go against the order"] = 1.0
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from perpkit.research.accounts import Market, marked_account
+from perpkit.research.causes import decimals
 from perpkit.research.marked import Figures, daily_returns, figures
 from perpkit.research.results import Results
 from perpkit.research.stress.break_even import BreakEven, break_even
@@ -14,8 +15,6 @@ from perpkit.research.stress.monte_carlo import Luck, by_days, by_order
 from perpkit.research.stress.repricing import Repriced, Repricing
 from perpkit.research.trade_statistics import TradeStatistics, trade_statistics
 
-# To what the identity must reproduce each trade, in stake currency.
-CENT = 0.01
 # Of the turnover: what rounding leaves where nothing costs more.
 _NO_COST = 1e-8
 
@@ -48,7 +47,8 @@ class Stressed:
 class Stress:
     """
     :param open_trades: how many are not counted, because they are not closed
-    :param inexact: how many trades are not reproduced to a cent by their own fills
+    :param inexact: how many trades their own fills do not reproduce, to a cent or the last decimal
+        that is shown of the stake currency
     """
 
     break_even: BreakEven
@@ -80,7 +80,8 @@ def stress(
         found.append(_stressed(name, repriced, market, before))
         done(name)
     exact = repricing.by(()).results.trades
-    inexact = sum(abs(a.profit - b.profit) > CENT for a, b in zip(closed, exact, strict=True))
+    least = 10 ** -decimals(results.stake_currency)
+    inexact = sum(abs(a.profit - b.profit) > least for a, b in zip(closed, exact, strict=True))
     return Stress(before, tuple(found), len(results.trades) - len(closed), inexact)
 
 

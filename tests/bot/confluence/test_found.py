@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from types import SimpleNamespace
+from contextlib import nullcontext
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,10 @@ import pytest
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.resolvers import StrategyResolver
 
-from perpkit.bot.confluence.columns import checked_signals
+from perpkit.bot.confluence.columns import checked_signals, combined_columns
+from perpkit.bot.confluence.parameters import SHIPPED, ConfluenceRule, SourceChoice
 from perpkit.durations import HOUR
+from perpkit.signals.combining import Rule
 from perpkit.signals.source import Signals
 from tests import factories
 from tests.bench.backtests import STRATEGIES
@@ -159,6 +162,31 @@ def test_what_does_not_fit_together_is_refused(config, sources, message):
 
 
 @pytest.mark.parametrize(
+    ("budgets", "threshold", "most"),
+    [
+        ([0.1, 0.1, 0.1], 0.4, "0.3"),
+        ([0.1, 0.2, None], 0.4, "0.3"),  # None: not enabled
+        ([0.1, 0.1, 0.1], 0.3, None),
+        ([0.5, 0.25, 0.25], 1.0, None),
+    ],
+)
+def test_a_threshold_beyond_all_fixed_budgets_is_refused(budgets, threshold, most):
+    sources = tuple(
+        SourceChoice(name, enabled=budget is not None, budget=budget or 0.5)
+        for name, budget in zip(SHIPPED, budgets, strict=True)
+    )
+
+    def rule(**more):
+        return ConfluenceRule(sources, threshold=threshold, budgets="fixed", **more)
+
+    assert rule().threshold == threshold  # which other rules do not ask
+    expected = f"threshold must be at most {most}, the sum of the enabled sources' budgets, got 0.4"
+    refused = pytest.raises(ValueError, match=expected) if most else nullcontext()
+    with refused:
+        rule(rule="weighted")
+
+
+@pytest.mark.parametrize(
     ("rule", "message"),
     [
         ({"rule": "all"}, "rule must be one of any, agree, weighted, got 'all'"),
@@ -247,24 +275,44 @@ def test_the_sources_of_these_tests_are_ones_own(default_futures_config):
     assert strategy.morning_hour.value == 6
 
 
+class Answers(NamedTuple):
+    """As much of a source as its signals need."""
+
+    name: str
+    given: Signals
+
+    def signals(self, frame, rule):
+        return self.given
+
+
+NO, HALF = np.zeros(3, dtype=bool), np.full(3, 0.5)
+SIGNALS = Signals(NO, NO, NO, NO, HALF, HALF)
+
+
 @pytest.mark.parametrize(
-    ("name", "values", "said"),
+    ("signal", "values", "said"),
     [
-        ("enter_long", [0.0, 1.0], "mine must return True or False as enter_long, got values of f"),
-        ("exit_short", [0, 1], "mine must return True or False as exit_short, got values of int64"),
-        ("enter_short", [True, None], "as enter_short, got values of object"),
-        ("long_confidence", [0.0, 1.0], None),
-        ("exit_long", [False, True], None),
-        ("exit_long", [False], "mine must return one value a candle as exit_long: 2, got"),
+        ("enter_long", [0.0, 0.5, 1.0], "true or false in each candle as enter_long, got 0.5"),
+        ("enter_short", [0, 2, 1], "true or false in each candle as enter_short, got 2"),
+        ("exit_long", [0.0, np.nan, 1.0], "true or false in each candle as exit_long, got nan"),
+        ("exit_short", [True, None, False], "true or false in each candle as exit_short, got None"),
+        ("exit_short", ["no", "yes", ""], "true or false in each candle as exit_short, got 'no'"),
+        ("long_confidence", ["no", "yes", ""], "numbers as long_confidence: could not convert"),
+        ("short_confidence", [{}, 1.0, 0.5], "numbers as short_confidence: float()"),
+        ("enter_long", [True], "one value a candle as enter_long: 3, got (1,)"),
     ],
 )
-def test_entries_and_exits_of_a_source_are_true_or_false(name, values, said):
-    none = np.zeros(2, dtype=bool)
-    given = Signals(*[none] * 6)._replace(**{name: np.array(values)})
-    source = SimpleNamespace(name="mine", signals=lambda *_: given)
-    frame = pd.DataFrame(index=range(2))
-    if said is None:
-        assert list(checked_signals(source, frame, None)._asdict()[name]) == values
-    else:
-        with pytest.raises(ValueError, match=said):
-            checked_signals(source, frame, None)
+def test_signals_of_another_kind_are_refused_by_name(signal, values, said):
+    source = Answers("mine", SIGNALS._replace(**{signal: np.array(values)}))
+    with pytest.raises(ValueError, match=re.escape(f"mine must return {said}")):
+        checked_signals(source, pd.DataFrame(index=range(3)), None)
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, object])
+def test_flags_may_be_0_and_1(kind):
+    enters = np.array([False, True, True]).astype(kind)
+    source = Answers("mine", SIGNALS._replace(enter_long=enters))
+    found = checked_signals(source, pd.DataFrame(index=range(3)), None)
+    assert found.enter_long.dtype == bool
+    columns = combined_columns({"mine": found}, {"mine": 1.0}, Rule())
+    assert columns["enter_long"].tolist() == [0, 1, 1]

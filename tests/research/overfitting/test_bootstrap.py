@@ -67,3 +67,44 @@ def test_the_periods_must_be_the_same():
 
 def test_what_does_the_same_is_not_superior():
     assert superior(returns(3, 1), returns(3), seed=1) == 1.0
+
+
+GAP = [*[0.01] * 9, float("nan")]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: block_length(GAP), "must be finite numbers"),
+        (lambda: block_length([]), "must have at least 1 periods"),
+        (lambda: interval(GAP, np.mean, seed=1), "must be finite numbers"),
+        (lambda: interval([], np.mean, seed=1), "must have at least 1 periods"),
+        (lambda: superior(np.array([GAP]).T, seed=1), "must be finite numbers"),
+        (lambda: superior(np.zeros((10, 1)), GAP, seed=1), "must be finite numbers"),
+        (
+            lambda: superior(returns(1, 1)[:2], seed=1),
+            "at least 8 periods",
+        ),
+        (lambda: superior(np.zeros((10, 0)), seed=1), r"got the shape \(10, 0\)"),
+    ],
+)
+def test_what_is_no_series_is_refused(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+@pytest.mark.parametrize("periods", [1, 2, 7, 8])
+def test_few_periods_are_drawn_one_by_one(periods):
+    few = returns(6)[:periods]
+    assert block_length(few) >= 1
+    low, high = interval(few, np.mean, seed=1)
+    assert few.min() <= low <= high <= few.max()
+
+
+@pytest.mark.parametrize("each_day", [0.01, 0.0, -0.01])
+def test_a_trial_that_is_constant_beats_nothing(each_day):
+    constant = np.full(LENGTH, each_day)
+    assert superior(constant[:, None], seed=1) == 1.0
+    assert superior((constant + returns(3))[:, None], returns(3), seed=1) == 1.0
+    table = returns(8, 2, mean=0.001)
+    assert superior(np.column_stack([table, constant]), seed=1) == superior(table, seed=1)

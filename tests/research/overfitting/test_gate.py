@@ -179,3 +179,16 @@ def test_many_trials_are_cross_validated_too():
 def test_what_cannot_be_judged_is_refused(returns, ideas, said):
     with pytest.raises(ValueError, match=said):
         gate(returns, ideas=ideas)
+
+
+@pytest.mark.parametrize(
+    ("column", "constant"),
+    [(0.001, 1), (0.0, 1), (np.arange(400) == 7, 0)],
+    ids=["constant", "zero", "one day"],
+)
+def test_trials_that_are_constant_are_counted_apart(column, constant):
+    table = np.column_stack([edge(400), np.broadcast_to(column, 400)])
+    found = gate(table)
+    assert (found.left_out, found.constant) == (1, constant)
+    alone = gate(table[:, 1:])
+    assert (alone.best, alone.constant) == (None, constant)

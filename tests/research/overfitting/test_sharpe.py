@@ -120,3 +120,22 @@ def test_trials_that_are_alike_count_as_fewer(share, low, high):
 def test_what_has_no_ratio_is_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         moments(wrong)
+
+
+MEASURED = moments([0.01, 0.012, 0.011, 0.013, 0.0105])
+
+
+@pytest.mark.parametrize("benchmark", [float("nan"), float("inf")])
+@pytest.mark.parametrize("ratio", [probabilistic_sharpe, shortest_record])
+def test_a_benchmark_must_be_a_number(ratio, benchmark):
+    with pytest.raises(ValueError, match="benchmark must be a number from"):
+        ratio(MEASURED, benchmark)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [([[0.1, float("nan")]] * 3, "finite"), ([0.1, 0.2], "column"), (np.ones((3, 2)), "constant")],
+)
+def test_trials_without_numbers_cannot_be_counted(table, said):
+    with pytest.raises(ValueError, match=said):
+        independent_trials(table)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from perpkit.parameters.kinds import Range
 from perpkit.research.stress.model import CostModel
 from perpkit.research.stress.repricing import Repricing
-from perpkit.research.stress.slippage import Spread, SquareRoot, WorstFills
+from perpkit.research.stress.slippage import Latency, Spread, SquareRoot, WorstFills
 from perpkit.research.stress.terms import MakerTaker, ShiftedFunding
 from tests.research.stress.handmade import OTHER, Prices, at, fill, repricing, results, trade
 
@@ -108,8 +109,10 @@ def test_the_same_seed_draws_the_same_in_any_company():
     assert rates(2, Flat()) == rates(2, *company)
 
 
-def test_a_sale_never_costs_more_than_it_brings():
-    (found,) = repricing(LEVEL, one()).by((Flat(9_000), Another(9_000))).results.trades
+@pytest.mark.parametrize("bps", [9_000, -9_000])
+def test_a_rate_stays_above_0_at_any_cost_or_gain(bps):
+    own = type("Own", (CostModel,), {"slippage_bps": lambda *_: 2.0 * bps})()
+    (found,) = repricing(LEVEL, one()).by((own,)).results.trades
     assert min(f.rate for f in found.fills) > 0
 
 
@@ -150,6 +153,57 @@ def test_noise_does_not_bring_a_spread_below_its_floor():
     assert max(paid) > 12
 
 
+def test_noise_does_not_carry_latency_out_of_its_candle():
+    trades = [trade(fill(20, 1, 100, True), fill(22, 1, 100, False)) for _ in range(50)]
+    market = Prices(BTC=[100.0, 101.0] * 15)
+    slow = Latency(ms=3_600_000)
+    noisy, exact = (
+        repricing(market, *trades, noise=noise, hours=30).by((slow,)).results.trades
+        for noise in (0.5, 0.0)
+    )
+    rates = [found.fills[0].rate for found in noisy]
+    assert max(rates) == pytest.approx(100 / 0.99)
+    assert rates == [found.fills[0].rate for found in exact]
+
+
 def test_noise_out_of_range_is_refused():
     with pytest.raises(ValueError, match="noise must be a number from 0 to 2, got -1"):
         Repricing(results(one()), LEVEL, lambda _: None, noise=-1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "said"),
+    [
+        ("slippage_bps", None, "must be a number, NaN if unknown, got None"),
+        ("slippage_bps", "5", "must be a number, NaN if unknown, got '5'"),
+        ("slippage_bps", inf, "must be a number, NaN if unknown, got inf"),
+        ("slippage_bps", -inf, "must be a number, NaN if unknown, got -inf"),
+        ("slippage_bps", True, "must be a number, NaN if unknown, got True"),
+        ("least_bps", nan, "must be a number, -inf if there is none, got nan"),
+        ("fee", nan, "must be a number, got nan"),
+        ("fee", inf, "must be a number, got inf"),
+        ("funding", None, "must be a number, got None"),
+        ("funding", nan, "must be a number, got nan"),
+        ("slippage_bps", KeyError("depth"), ": KeyError('depth')"),
+        ("fails", AttributeError("depth"), ": AttributeError('depth')"),
+        ("funding", ValueError("no rates"), ": no rates"),
+        ("account", TypeError("no"), ": TypeError('no')"),
+    ],
+)
+def test_what_a_model_answers_wrongly_is_named(method, answer, said):
+    def answers(*_):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    own = type("Own", (CostModel,), {method: answers})()
+    joint = "" if said.startswith(":") else " "
+    with pytest.raises(ValueError, match=re.escape(f"model Own: {method}{joint}{said}")):
+        repricing(LEVEL, one()).by((own,))
+
+
+@pytest.mark.parametrize("number", [5, 5.0, np.float32(5), np.int64(5)])
+def test_any_kind_of_number_is_an_answer(number):
+    own = type("Own", (CostModel,), {"slippage_bps": lambda *_: number})()
+    (found,) = repricing(LEVEL, one()).by((own,)).results.trades
+    assert found.fills[0].rate == pytest.approx(100.05)

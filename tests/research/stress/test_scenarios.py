@@ -29,6 +29,12 @@ class Flat(CostModel):
 
 class NoModel:
     pass
+
+
+@dataclass(frozen=True)
+class Raises(CostModel):
+    def __post_init__(self):
+        raise KeyError("depth")
 """
 
 
@@ -72,6 +78,7 @@ def test_a_class_in_a_file_of_the_user(own):
         ("spread+", "model must be one of identity"),
         ("spread,floor=3", "parameters of spread must be floor_bps=..., share_of_vol=..., got"),
         ("spread,3", "parameters of spread must be"),
+        ("latency,ms=20,against=1,ms=30", "parameters of latency must be given once, got ms twice"),
         ("identity,a=1", "parameters of identity must be nothing, got 'a=1'"),
         ("spread,floor_bps=-1", "spread: floor_bps must be a number from 0 to 1000, got -1"),
         (
@@ -83,6 +90,7 @@ def test_a_class_in_a_file_of_the_user(own):
         ("{own}:NoModel", "model must be a subclass of CostModel in .*costs.py, got 'NoModel'"),
         ("{own}:Absent", "model must be a subclass of CostModel"),
         ("{own}:Flat,bps=-1", "Flat: bps must be a number from 0 to 1000, got -1"),
+        ("{own}:Raises", "Raises: 'depth'"),
         ("{own}x.py:Flat", "model must be in a module that loads"),
     ],
 )

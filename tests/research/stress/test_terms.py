@@ -103,6 +103,27 @@ def test_what_becomes_of_a_trade_whose_orders_fail(failed, fills):
     assert one.closed == at(fills[-1][0])
 
 
+# 2 of 101 for 2 hours, 4 of 103 for 2, 3 of 105 for 2; without the second entry 2 of 101 for 4
+# hours, and 1.5 of 105 for 2.
+HELD_OF_ALL = (808 + 315) / (404 + 824 + 630)
+
+
+@pytest.mark.parametrize(
+    ("failed", "share"), [((), 1.0), ((1,), HELD_OF_ALL), ((2,), 1.0), ((3,), 1.0)]
+)
+def test_an_entry_that_failed_pays_no_funding(failed, share):
+    found = repricing(RISING, trade(*LONG, funding=-4.0)).by((failing(*failed),))
+    (one,) = found.results.trades
+    free = repricing(RISING, trade(*LONG)).by((failing(*failed),)).results.trades[0]
+    assert one.funding == pytest.approx(-4.0 * share, rel=1e-12)
+    assert one.profit == pytest.approx(free.profit - 4.0 * share)
+
+
+def test_models_shift_the_funding_of_what_was_entered():
+    found = repricing(RISING, trade(*LONG, funding=-4.0)).by((failing(1), ShiftedFunding(0.0, 2.0)))
+    assert found.results.trades[0].funding == pytest.approx(-8.0 * HELD_OF_ALL)
+
+
 def test_without_its_first_entry_a_trade_is_not_made():
     found = repricing(RISING, trade(*LONG)).by((failing(0),))
     assert (found.results.trades, found.left_out) == ((), 1)
