@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from perpkit.venue.engine import (
     amending,
+    debts,
     history,
     ledger,
-    liquidation,
     matching,
     position_margin,
     settings,
@@ -74,7 +74,7 @@ class Engine(Past):
 
     def place_order(self, account: Account, new: NewOrder, now: int) -> Order:
         order = matching.place(self._state, account, new, now)
-        liquidation.cover_debt(self._state, account, new.symbol, now)
+        debts.cover(self._state, account, new.symbol, now)
         return order
 
     def check_order(self, account: Account, new: NewOrder, now: int) -> Order:
@@ -99,7 +99,7 @@ class Engine(Past):
         if order is None or not order.is_open:
             raise Refusal.NO_SUCH_ORDER.error()
         amending.amend(self._state, account, order, change, now)
-        liquidation.cover_debt(self._state, account, symbol, now)
+        debts.cover(self._state, account, symbol, now)
         return order
 
     def cancel_order(
