@@ -110,27 +110,27 @@ def interval_ms(interval: str) -> int:
 
 def bucket_start(time: int, ms: int) -> int:
     """Opening time of the candle of length `ms` that contains `time`."""
-    return int(_opening_times(np.int64(time), ms))
+    return int(_opening_times(np.array(time), ms))
 
 
 def closing_time(opened: int, ms: int) -> int:
     """When the candle of length `ms` that opens then closes, ms: as the next one opens."""
-    return int(closing_times(np.int64(opened), ms))
+    return int(closing_times(np.array(opened), ms))
 
 
-def closing_times(opened: Times | np.int64, ms: int) -> Times:
+def closing_times(opened: Times, ms: int) -> Times:
     """As `closing_time`, of one candle or of many."""
-    return _month_start(_month(opened) + 1) if ms == MONTH_MS else np.asarray(opened + ms)
+    return _month_start(_month(opened) + 1) if ms == MONTH_MS else opened + ms
 
 
-def _opening_times(time: Times | np.int64, ms: int) -> Times:
+def _opening_times(time: Times, ms: int) -> Times:
     if ms == MONTH_MS:
         return _month_start(_month(time))
-    return np.asarray(opening(time, ms, DAY_MS))
+    return opening(time, ms, DAY_MS)
 
 
-def _month(time: Times | np.int64) -> NDArray[np.datetime64]:
-    return np.asarray(time).astype("datetime64[ms]").astype("datetime64[M]")
+def _month(time: Times) -> NDArray[np.datetime64]:
+    return time.astype("datetime64[ms]").astype("datetime64[M]")
 
 
 def _month_start(month: NDArray[np.datetime64]) -> Times:
