@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 CREDITS = "BNFCR"
 CROSS = "cross"
 
-_CREDITS_MODE = f'"margin_mode": "cross" and "proxy_coin": "{CREDITS}"'
 _SINGLE = "binance.com > Futures > Preference > Asset Mode: Single-Asset Mode"
 
 
@@ -39,6 +38,11 @@ def proxy_coin(config: Mapping[str, Any]) -> str | None:
 def wallet_coin(config: Mapping[str, Any]) -> str:
     """Returns the coin that Freqtrade counts as the wallet."""
     return proxy_coin(config) or str(config["stake_currency"])
+
+
+def declares_multi_assets(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration says that all assets of the account back its positions."""
+    return "proxy_coin" in config and margin_mode(config) == CROSS
 
 
 def margin_mode(config: Mapping[str, Any]) -> str:
@@ -69,12 +73,13 @@ def contradiction(
     """
     if not multi_assets:
         return ignored(config) or _nothing_behind(config)
-    cross = margin_mode(config) == CROSS
-    if not (cross and "proxy_coin" in config):
+    if not declares_multi_assets(config):
+        cross = margin_mode(config) == CROSS
         more = "" if cross else ", and Freqtrade does not start with isolated margin"
         return Contradiction(
             f"the account is in multi-assets mode: all its assets back each position{more}",
-            f"{_SINGLE}; where it is meant (credits mode), set {_CREDITS_MODE}",
+            f'{_SINGLE}; where it is meant, set "margin_mode": "cross" and "proxy_coin": '
+            f'"{CREDITS}" in credits mode, "{config.get("stake_currency")}" otherwise',
         )
     return None if held is None else _other_wallet(wallet_coin(config), held)
 

@@ -64,15 +64,20 @@ class SameVenue(Venue):
 
 
 class CreditsVenue(SameVenue):
-    """With an account of these wallets; with BNFCR it is in credits mode."""
+    """With an account of these wallets; with BNFCR it is in credits mode.
 
-    def __init__(self, **wallets: object) -> None:
+    :param multi: whether it is in multi-assets mode without BNFCR, too
+    """
+
+    def __init__(self, *, multi: bool = False, **wallets: object) -> None:
+        self._multi = multi
         self.wallets = {asset: Decimal(str(amount)) for asset, amount in wallets.items()}
 
     def serve(self, market: Market) -> ASGIApp:
         if not hasattr(self, "exchange"):
             self.exchange = Exchange(market)
             self.exchange.engine.add_account(KEY, SECRET, self.wallets, market.now())
+            self.account.multi_assets |= self._multi
         return super().serve(market)
 
     @property

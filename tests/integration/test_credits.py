@@ -41,17 +41,24 @@ def shown(userdir):
 
 
 @pytest.mark.parametrize(
-    "wallets", [{"BNFCR": 10_000}, {"BNFCR": 0, "USDC": 5_000, "BTC": "0.1"}], ids=str
+    ("coin", "wallets"),
+    [
+        ("BNFCR", {"BNFCR": 10_000}),
+        ("BNFCR", {"BNFCR": 0, "USDC": 5_000, "BTC": "0.1"}),
+        ("USDT", {"USDT": 0, "USDC": 10_000, "multi": True}),
+    ],
+    ids=str,
 )
-def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(wallets, tmp_path):
+def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(coin, wallets, tmp_path):
     venue = CreditsVenue(**wallets)
+    settings = {**SETTINGS, "proxy_coin": coin}
     market = scripted_market(START, [(0, 50_000.0), (5, 50_000.0), (6, 50_500.0)])
-    with bench(GUARDED, market, START, serve=venue.serve, userdir=tmp_path, **SETTINGS) as bot:
+    with bench(GUARDED, market, START, serve=venue.serve, userdir=tmp_path, **settings) as bot:
         hold(bot, venue)
         assert len(live_stops(venue)) == 1
         bot.run(14, STEP)
         account, there = shown(tmp_path).account, venue.shared
-        assert account.currency == "BNFCR"
+        assert account.currency == coin
         assert account.equity == pytest.approx(float(there.margin_balance), rel=1e-3)
         assert account.unexplained == pytest.approx(0.0, abs=0.1)
         # Not known with Freqtrade 2026.6, whose balance has the open profit in it.
@@ -63,21 +70,25 @@ def test_it_trades_in_and_out_with_the_equity_of_the_whole_account(wallets, tmp_
         assert (venue.amount, live_stops(venue)) == (0, [])
         assert differences(bot.trades(), venue) == []
         [trade] = bot.trades()
-        assert (trade.fee_open_currency, trade.stake_currency) == ("BNFCR", "USDT")
-        assert {income.asset for income in venue.account.incomes} == {"BNFCR"}
-        earned = venue.account.wallets["BNFCR"] - venue.wallets["BNFCR"]
+        assert (trade.fee_open_currency, trade.stake_currency) == (coin, "USDT")
+        assert {income.asset for income in venue.account.incomes} == {coin}
+        earned = venue.account.wallets[coin] - venue.wallets[coin]
         assert trade.close_profit_abs == pytest.approx(float(earned), rel=1e-4)
         assert breaches(venue) == []
         assert [m for m in warnings(bot) if "Settings of" in m or "Credits" in m] == []
 
 
-@pytest.mark.parametrize(("open_loss", "halts"), [(0.001, True), (0.003, False)])
-def test_a_breaker_measures_a_loss_against_the_whole_account(open_loss, halts):
-    """A position of 900 falls by 2%: a loss of 0.18% of 10,000, none of which is in credits."""
+@pytest.mark.parametrize(
+    ("coin", "open_loss", "halts"),
+    [("BNFCR", 0.001, True), ("BNFCR", 0.003, False), ("USDT", 0.003, False)],
+)
+def test_a_breaker_measures_a_loss_against_the_whole_account(coin, open_loss, halts):
+    """A position of 900 falls by 2%: a loss of 0.18% of 10,000, none of which is in the coin that
+    is the wallet."""
     market = scripted_market(START, [(0, 50_000.0), (2, 50_000.0), (3, 49_000.0)])
-    venue = CreditsVenue(BNFCR=0, USDC=10_000)
+    venue = CreditsVenue(multi=True, **{coin: 0, "USDC": 10_000})
     drawdown = {"method": "DrawdownBreaker", "open_loss": open_loss, "confirm": 1}
-    settings = {**SETTINGS, "breakers": [drawdown]}
+    settings = {**SETTINGS, "proxy_coin": coin, "breakers": [drawdown]}
     with bench("Braked", market, START, serve=venue.serve, **settings) as bot:
         hold(bot, venue)
         bot.run_until(lambda: bot.now > START + timedelta(minutes=5), 6 * MINUTE, COARSE)
@@ -85,7 +96,7 @@ def test_a_breaker_measures_a_loss_against_the_whole_account(open_loss, halts):
         assert (trading is Trading.HALTED, venue.amount == 0) == (halts, halts)
 
 
-ORDINARY, MULTI = {"USDT": 10_000}, {"USDT": 10_000, "multi": 1}
+ORDINARY, MULTI = {"USDT": 10_000}, {"USDT": 10_000, "multi": True}
 EUROPEAN = {"BNFCR": 10_000}
 BFUSD = {**SHIPPED, "proxy_coin": "BFUSD"}
 USDT = {**SHIPPED, "proxy_coin": "USDT"}
@@ -104,21 +115,15 @@ class Desk:
     """One account and one database, for several bots one after the other."""
 
     def __init__(self, folder, wallets) -> None:
-        self.folder, self._multi = folder, "multi" in wallets
-        self.venue = CreditsVenue(**{k: v for k, v in wallets.items() if k != "multi"})
+        self.folder, self.venue = folder, CreditsVenue(**wallets)
 
     @contextmanager
     def start(self, at, settings):
         exchange = {**LIVE["exchange"], **settings.get("exchange", {})}
         database = {"db_url": f"sqlite:///{self.folder}/trades.sqlite"}
         given = {**LIVE, **settings, **database, "exchange": exchange}
-        with bench(GUARDED, STILL, at, serve=self.serve, userdir=self.folder, **given) as bot:
+        with bench(GUARDED, STILL, at, serve=self.venue.serve, userdir=self.folder, **given) as bot:
             yield bot
-
-    def serve(self, market):
-        app = self.venue.serve(market)
-        self.venue.account.multi_assets |= self._multi
-        return app
 
 
 @pytest.mark.parametrize("case", WRONG)

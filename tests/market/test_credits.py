@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.market.credits import contradiction, ignored, proxy_coin, wallet_coin
+from perpkit.market.credits import (
+    contradiction,
+    declares_multi_assets,
+    ignored,
+    proxy_coin,
+    wallet_coin,
+)
 
 ISOLATED, CROSS = {"margin_mode": "isolated"}, {"margin_mode": "cross"}
 BNFCR, BFUSD, USDT = ({"proxy_coin": coin} for coin in ("BNFCR", "BFUSD", "USDT"))
@@ -37,6 +43,7 @@ def of(*parts: dict) -> dict:
         (of(ISOLATED, BNFCR), False, None, 'ignores with "margin_mode": "isolated"'),
         (of(BNFCR), False, None, 'ignores with "margin_mode": ""'),
         (of(CROSS), True, None, "in multi-assets mode"),
+        (of(CROSS), True, None, '"proxy_coin": "BNFCR" in credits mode, "USDT" otherwise'),
         (of(CROSS, BNFCR), False, None, "in single-asset mode, while"),
         (of(CROSS, BFUSD), False, None, "in single-asset mode, while"),
         (of(CROSS, BNFCR), True, {"USDT": 5.0}, "shows no BNFCR"),
@@ -49,23 +56,24 @@ def test_what_contradicts_what(config, multi_assets, held, words):
     if words is None:
         assert found is None
     else:
-        assert words in found.words
+        assert words in str(found)
         assert found.fix
         assert "\n" not in str(found)
 
 
 @pytest.mark.parametrize(
-    ("config", "proxy", "wallet"),
+    ("config", "proxy", "wallet", "multi_assets"),
     [
-        (of(CROSS, BNFCR), "BNFCR", "BNFCR"),
-        (of(ISOLATED, BNFCR), None, "USDT"),
-        (of(CROSS, USDT), None, "USDT"),
-        (of(CROSS), None, "USDT"),
-        (of({"stake_currency": "USDC"}, CROSS, BFUSD), "BFUSD", "BFUSD"),
+        (of(CROSS, BNFCR), "BNFCR", "BNFCR", True),
+        (of(ISOLATED, BNFCR), None, "USDT", False),
+        (of(CROSS, USDT), None, "USDT", True),
+        (of(CROSS), None, "USDT", False),
+        (of({"stake_currency": "USDC"}, CROSS, BFUSD), "BFUSD", "BFUSD", True),
     ],
 )
-def test_the_coin_that_is_the_wallet(config, proxy, wallet):
+def test_the_coin_that_is_the_wallet(config, proxy, wallet, multi_assets):
     assert (proxy_coin(config), wallet_coin(config)) == (proxy, wallet)
+    assert declares_multi_assets(config) is multi_assets
 
 
 @given(

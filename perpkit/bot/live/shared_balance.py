@@ -1,8 +1,8 @@
 """The balance of an account whose assets all back its positions: see `perpkit.market.credits`.
 
 The exchange shows what is available, of all assets together, as that of each asset, but balances of
-each asset alone. Freqtrade sizes entries by the former. For the latter it would take the proxy
-coin's: nothing at all, or a debt, where the collateral is in other assets.
+each asset alone. Freqtrade sizes entries by the former. For the latter it would take that of the
+coin which is the wallet: nothing at all, or a debt, where the collateral is in other assets.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from perpkit.market.credits import (
     CROSS,
     Contradiction,
     contradiction,
+    declares_multi_assets,
     ignored,
     margin_mode,
     proxy_coin,
+    wallet_coin,
 )
 
 logger = logging.getLogger(__name__)
@@ -29,15 +31,20 @@ NAME = "Credits mode"
 
 
 class SharedBalance:
-    """Makes the total of the proxy coin that of the whole account, as the exchange values it.
+    """Makes the total of the wallet that of the whole account, as the exchange values it.
 
     :param bot: a running bot, at Binance
     """
 
     def __init__(self, bot: Any) -> None:
-        self._coin = proxy_coin(bot.config)
-        if self._coin is None or bot.config["dry_run"]:
+        config = bot.config
+        if config["dry_run"] or not declares_multi_assets(config):
             return
+        self._bot, self._coin = bot, wallet_coin(config)
+        # In single-asset mode the exchange adds up USDT alone, and a configuration whose proxy coin
+        # is the stake currency fits either mode.
+        self._asks = proxy_coin(config) is None and self._coin != "USDT"
+        self._multi_assets = True  # as declared, until the account answers
         self._fetch = replace(bot, "api.fetch_balance", self.fetch_balance)
         try:
             bot.wallets.update()  # Freqtrade has read the balance before
@@ -48,10 +55,15 @@ class SharedBalance:
         """Replaces ccxt's method, whose `total` has the profit of open positions in it."""
         balances: dict[str, Any] = self._fetch(params or {})
         total = (balances.get("info") or {}).get("totalMarginBalance")
-        row = balances.get(self._coin or "")
-        if row is not None and total is not None:
+        row = balances.get(self._coin)
+        if row is not None and total is not None and self._adds_up_all():
             row["total"] = float(total)
         return balances
+
+    def _adds_up_all(self) -> bool:
+        if self._asks and (answer := _multi_assets(self._bot)) is not None:
+            self._multi_assets = answer
+        return self._multi_assets
 
 
 def wrong_account(bot: Any) -> Contradiction | None:
@@ -64,14 +76,19 @@ def wrong_account(bot: Any) -> Contradiction | None:
     config = bot.config
     if (wrong := ignored(config)) is not None or config["dry_run"] or margin_mode(config) != CROSS:
         return wrong
+    multi_assets = _multi_assets(bot)
+    return None if multi_assets is None else contradiction(config, multi_assets, held(bot))
+
+
+def _multi_assets(bot: Any) -> bool | None:
+    """Returns whether the account is in multi-assets mode (weight 5); None without an answer."""
     try:
         answer = bot.exchange._api.fapiPrivateGetAccountConfig()["multiAssetsMargin"]
-        multi_assets = {"true": True, "false": False}[str(answer).lower()]
+        return {"true": True, "false": False}[str(answer).lower()]
     # No matter which, as of an answer of another shape: it must not end a bot that holds something.
     except Exception as error:
         logger.warning(f"The asset mode of the account cannot be read yet: {error}")
         return None
-    return contradiction(config, multi_assets, held(bot))
 
 
 def held(bot: Any) -> dict[str, float]:

@@ -25,7 +25,7 @@ from perpkit.bot.positions.trade_lock import lock_of
 from perpkit.bot.positions.trades import TradeKey, key_of
 from perpkit.breakers.loss_limits import Sample
 from perpkit.breakers.loss_streak import ClosedTrade
-from perpkit.market.credits import proxy_coin
+from perpkit.market.credits import declares_multi_assets
 from perpkit.market.exchanges import facts_of
 from perpkit.record.trade_database import HIGH_WATER_KEY
 from perpkit.risk.equity import SteadyReading, TradeLedger
@@ -58,7 +58,7 @@ class RunningAccount(Account):
         super().__init__(config, candles)
         self._dp = dp
         self._wallets = wallets
-        tolerance = SteadyReading.tolerance if proxy_coin(config) is None else COLLATERAL_MOVES
+        tolerance = COLLATERAL_MOVES if declares_multi_assets(config) else SteadyReading.tolerance
         # Freqtrade takes the open profit off since 2026.9.
         stripped = "unrealized_pnl" in PositionWallet._fields
         facts = facts_of(config["exchange"]["name"])

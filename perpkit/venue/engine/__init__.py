@@ -34,9 +34,8 @@ Where the exchange's rules leave room or are not public, the engine follows thes
   (see `next_time` and `on_time`); prices shown later no longer reach it.
 - Money is in the asset of the contract (USDT, USDC), and each asset has its own wallet. In
   multi-assets mode all wallets back all cross positions: dollars one for one, coins at the worth
-  that the caller sets. A wallet may then be negative; it is repaid from the others (AUTO_EXCHANGE,
-  at their worth) when no cross position is left. Isolated margin stays within its asset and
-  requires single-asset mode.
+  that the caller sets. A wallet may then be negative, even of a flat account: see `debts`. Isolated
+  margin stays within its asset and requires single-asset mode.
 - An account that has a wallet of credits (BNFCR) is in credits mode: profit, commission and funding
   of all its contracts are in credits, and multi-assets mode cannot be left.
 - Isolated margin: initial margin is set aside as an order fills. Commission and funding are paid
@@ -66,6 +65,7 @@ from perpkit.venue.engine.amending import OrderChange
 from perpkit.venue.engine.balance import Balance
 from perpkit.venue.engine.brackets import Bracket, Brackets, bundled_brackets
 from perpkit.venue.engine.contract import Contract
+from perpkit.venue.engine.debts import exchanged_below
 from perpkit.venue.engine.engine import Engine
 from perpkit.venue.engine.history import Forced, Lookup
 from perpkit.venue.engine.orders import (
@@ -129,4 +129,5 @@ __all__ = [
     "TimeInForce",
     "WorkingType",
     "bundled_brackets",
+    "exchanged_below",
 ]

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from perpkit.venue.engine import (
     amending,
+    debts,
     history,
     ledger,
-    liquidation,
     matching,
     position_margin,
     settings,
@@ -74,7 +74,7 @@ class Engine(Past):
 
     def place_order(self, account: Account, new: NewOrder, now: int) -> Order:
         order = matching.place(self._state, account, new, now)
-        liquidation.cover_debt(self._state, account, new.symbol, now)
+        debts.cover(self._state, account, new.symbol, now)
         return order
 
     def check_order(self, account: Account, new: NewOrder, now: int) -> Order:
@@ -99,7 +99,7 @@ class Engine(Past):
         if order is None or not order.is_open:
             raise Refusal.NO_SUCH_ORDER.error()
         amending.amend(self._state, account, order, change, now)
-        liquidation.cover_debt(self._state, account, symbol, now)
+        debts.cover(self._state, account, symbol, now)
         return order
 
     def cancel_order(
@@ -138,7 +138,7 @@ class Engine(Past):
         client_id: str = "",
         now: int | None = None,
     ) -> Order:
-        """Returns an order by its id or client id.
+        """Returns an order by its id, or by its client id if that is 0.
 
         :param now: time of the query, ms; orders deleted by then are not found; None finds all
         :raises VenueError: -2013 if there is no such order
@@ -281,8 +281,10 @@ class Engine(Past):
 
     def _order(self, account: Account, symbol: str, order_id: int, client_id: str) -> Order | None:
         self._state.contract(symbol)
-        order = account.orders.get(order_id) or account.orders_by_client_id.get(client_id)
+        own = account.orders_by_client_id
+        order = account.orders.get(order_id) if order_id else own.get(client_id)
         return order if order is not None and order.symbol == symbol else None
 
     def _algo(self, account: Account, algo_id: int, client_id: str) -> Algo | None:
-        return account.algos.get(algo_id) or account.algos_by_client_id.get(client_id)
+        own = account.algos_by_client_id
+        return account.algos.get(algo_id) if algo_id else own.get(client_id)

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from perpkit.venue.engine import deleveraging, ledger, matching
+from perpkit.venue.engine import debts, deleveraging, ledger, matching
 from perpkit.venue.engine.account import Account, Position, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.contract import ZERO, money
+from perpkit.venue.engine.debts import cross_positions
 from perpkit.venue.engine.events import ExpiryReason
 from perpkit.venue.engine.forced import closing_order, expire_all
 from perpkit.venue.engine.margin import bankruptcy_price
@@ -36,12 +37,13 @@ def liquidate(state: EngineState, symbol: str, now: int) -> None:
         holding = account.holdings.get(symbol)
         if holding is None:
             continue
+        liquidated = False
         if any(holding.held()):
             if holding.isolated:
                 _liquidate_isolated(state, account, holding, now)
             else:
-                _liquidate_cross(state, account, holding.asset, now)
-        cover_debt(state, account, symbol, now)
+                liquidated = _liquidate_cross(state, account, holding.asset, now)
+        debts.cover(state, account, symbol, now, liquidated=liquidated)
 
 
 def gone(state: EngineState, account: Account, holding: SymbolHolding, position: Position) -> bool:
@@ -59,43 +61,7 @@ def force(state: EngineState, account: Account, holding: SymbolHolding, now: int
     for position in list(holding.held()):
         expire_all(account, holding, now, ExpiryReason.LIQUIDATION)
         _close_out(state, account, holding, position, abs(position.amount), now)
-    cover_debt(state, account, holding.symbol, now)
-
-
-def cover_debt(state: EngineState, account: Account, symbol: str, now: int) -> None:
-    """Pays what an account without cross positions still owes: in multi-assets mode from its other
-    assets, and then from the insurance fund."""
-    asset = account.settled_in(state.contracts[symbol].asset)
-    if cross_positions(account, asset):
-        return
-    if account.multi_assets:
-        _pool_debts(state, account, asset, now)
-    owed = -account.cross_wallet(asset)
-    if owed > 0:
-        ledger.clear(state, account, owed, symbol, now)
-
-
-def _pool_debts(state: EngineState, account: Account, asset: str, now: int) -> None:
-    """Moves all debts to `asset` and pays them there from the other assets."""
-    others = [other for other in account.wallets if other != asset]
-    for other in others:
-        if (held := account.cross_wallet(other)) < 0:
-            ledger.exchange(state, account, asset, other, -held, now)
-    for other in others:
-        worth = account.cross_wallet(other) * state.worth(other)
-        amount = min(money(worth), -account.cross_wallet(asset))
-        if amount > 0:
-            ledger.exchange(state, account, other, asset, amount, now)
-
-
-def cross_positions(account: Account, asset: str) -> list[tuple[SymbolHolding, Position]]:
-    """Returns the cross positions that share their margin with those in `asset`."""
-    return [
-        (holding, position)
-        for holding in account.holdings.values()
-        if not holding.isolated and (account.multi_assets or holding.asset == asset)
-        for position in holding.held()
-    ]
+    debts.cover(state, account, holding.symbol, now, liquidated=True)
 
 
 def _liquidate_isolated(
@@ -109,8 +75,12 @@ def _liquidate_isolated(
             filled = _close_out(state, account, holding, position, quantity, now)
 
 
-def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int) -> None:
-    """Liquidates positions, greatest maintenance margin first, until the margin suffices."""
+def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int) -> bool:
+    """Liquidates positions, greatest maintenance margin first, until the margin suffices.
+
+    :returns: whether anything had to be liquidated
+    """
+    liquidated = False
     unfilled: set[Position] = set()
     while held := [
         (holding, position)
@@ -118,7 +88,8 @@ def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int)
         if not state.halted(holding.symbol)
     ]:
         if not gone(state, account, *held[0]):
-            return
+            break
+        liquidated = True
         for holding in account.holdings.values():
             if not holding.isolated and (account.multi_assets or holding.asset == asset):
                 expire_all(account, holding, now, ExpiryReason.LIQUIDATION)
@@ -133,6 +104,7 @@ def _liquidate_cross(state: EngineState, account: Account, asset: str, now: int)
         quantity = abs(position.amount) if whole else _step(state, holding, position)
         if not _close_out(state, account, holding, position, quantity, now):
             unfilled.add(position)
+    return liquidated
 
 
 def _step(state: EngineState, holding: SymbolHolding, position: Position) -> Decimal:

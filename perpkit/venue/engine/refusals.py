@@ -105,6 +105,10 @@ class Refusal(Enum):
         -4169,
         "Unable to adjust Multi-Assets Mode with insufficient margin balance in USDⓈ-M Futures.",
     )
+    MULTI_WITH_ORDERS = (
+        -4170,
+        "Unable to adjust Multi-Assets Mode with open orders in USDⓈ-M Futures.",
+    )
     MULTI_WITH_DEBT = (
         -4172,
         "Unable to adjust Multi-Assets Mode with a negative wallet balance "

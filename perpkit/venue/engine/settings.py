@@ -91,11 +91,15 @@ def _report_margin_type(account: Account, symbol: str) -> None:
 def set_position_mode(account: Account, *, hedge: bool) -> None:
     if account.hedge is hedge:
         raise Refusal.SAME_POSITION_MODE.error()
-    if any(h.orders or h.algos for h in account.holdings.values()):
+    if _has_orders(account):
         raise Refusal.POSITION_MODE_ORDERS.error()
     if any(any(h.held()) for h in account.holdings.values()):
         raise Refusal.POSITION_MODE_POSITION.error()
     account.hedge = hedge
+
+
+def _has_orders(account: Account) -> bool:
+    return any(h.orders or h.algos for h in account.holdings.values())
 
 
 def set_multi_assets(state: EngineState, account: Account, *, multi_assets: bool) -> None:
@@ -103,6 +107,8 @@ def set_multi_assets(state: EngineState, account: Account, *, multi_assets: bool
         raise Refusal.SAME_MULTI_ASSETS.error()
     if account.credits:
         raise Refusal.REGION.error()
+    if _has_orders(account):
+        raise Refusal.MULTI_WITH_ORDERS.error()
     if multi_assets and any(h.isolated for h in account.holdings.values()):
         raise Refusal.MULTI_WITH_ISOLATED.error()
     if any(wallet < 0 for wallet in account.wallets.values()):

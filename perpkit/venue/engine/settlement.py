@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from perpkit.venue.engine import ledger, liquidation
+from perpkit.venue.engine import debts, ledger
 from perpkit.venue.engine.account import IncomeKind
 from perpkit.venue.engine.events import ExpiryReason
 from perpkit.venue.engine.forced import closing_order, expire_all
@@ -41,5 +41,5 @@ def settle(state: EngineState, symbol: str, price: Decimal, now: int) -> None:
             )
             kind = IncomeKind.DELIVERED_SETTELMENT
             ledger.fill(state, account, order, price, order.quantity, now, maker=False, kind=kind)
-        liquidation.cover_debt(state, account, symbol, now)
+        debts.cover(state, account, symbol, now)
     state.status[symbol] = SymbolStatus.CLOSE

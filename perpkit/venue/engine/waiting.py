@@ -19,7 +19,8 @@ from perpkit.venue.engine import triggers
 from perpkit.venue.engine.account import Account, SymbolHolding
 from perpkit.venue.engine.balance import balance_of
 from perpkit.venue.engine.brackets import Brackets
-from perpkit.venue.engine.liquidation import cross_positions, gone
+from perpkit.venue.engine.debts import cross_positions
+from perpkit.venue.engine.liquidation import gone
 from perpkit.venue.engine.matching import through
 from perpkit.venue.engine.orders import Algo, Order, OrderType, Side, WorkingType
 from perpkit.venue.engine.state import EngineState

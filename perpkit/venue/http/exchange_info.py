@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from perpkit.venue.engine import exchanged_below
 from perpkit.venue.market.instruments import MAX_ORDERS, ContractType, Instrument
 from perpkit.venue.market.listing import Listing
 from perpkit.venue.market.market import Market
@@ -36,7 +37,11 @@ def exchange_info(market: Market) -> dict[str, Any]:
         "rateLimits": [_rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400), *ORDER_LIMITS],
         "exchangeFilters": [],
         "assets": [
-            {"asset": asset, "marginAvailable": True, "autoAssetExchange": "-10000"}
+            {
+                "asset": asset,
+                "marginAvailable": True,
+                "autoAssetExchange": str(exchanged_below(asset)),
+            }
             for asset in dict.fromkeys(["USDT", *(each.quote for each in instruments)])
         ],
         "symbols": [_symbol(each, market.listing(each.symbol), now) for each in instruments],

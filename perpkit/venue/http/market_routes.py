@@ -13,7 +13,7 @@ from perpkit.venue.http import payloads
 from perpkit.venue.http.exchange_info import exchange_info
 from perpkit.venue.http.form import DIGITS
 from perpkit.venue.http.statistics import STATISTICS, Statistics
-from perpkit.venue.market.candles import INTERVALS_MS, Candles, PriceKind
+from perpkit.venue.market.candles import SERVED_MS, Candles, PriceKind
 from perpkit.venue.market.history import limited_settlements
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.premium_index import premium_candles
@@ -89,7 +89,7 @@ def _klines(
 
 
 def _check_span(interval: str, start: int | None, end: int | None) -> None:
-    if interval not in INTERVALS_MS:
+    if interval not in SERVED_MS:
         raise invalid_interval()
     _check_order(start, end)
 
@@ -97,7 +97,7 @@ def _check_span(interval: str, start: int | None, end: int | None) -> None:
 def _text(
     market: Market, symbol: str, interval: str, candles: Candles, kind: PriceKind
 ) -> Response:
-    body = payloads.klines(market.instrument(symbol), candles, INTERVALS_MS[interval], kind)
+    body = payloads.klines(market.instrument(symbol), candles, SERVED_MS[interval], kind)
     return Response(body, media_type="application/json")
 
 

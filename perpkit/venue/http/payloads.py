@@ -10,7 +10,7 @@ import numpy as np
 from perpkit.venue.errors import VenueError
 from perpkit.venue.http.numbers import fixed, money, price_text, quantity_text, quote_text
 from perpkit.venue.market.book import Book
-from perpkit.venue.market.candles import Candles, PriceKind
+from perpkit.venue.market.candles import Candles, PriceKind, closing_times
 from perpkit.venue.market.history import Funding
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.market import Market
@@ -31,18 +31,18 @@ def klines(instrument: Instrument, candles: Candles, ms: int, kind: PriceKind) -
     p = instrument.price_decimals if traded else 8
     q = instrument.quantity_decimals
     n = p + q  # decimals of a price times a quantity
-    rows = zip(*(c.tolist() for c in (*candles.columns(), candles.turnover())), strict=True)
+    columns = *candles.columns(), candles.turnover(), closing_times(candles.time, ms) - 1
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     if traded:
         text = ",".join(
-            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","{v:.{q}f}",{t + ms - 1},'
+            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","{v:.{q}f}",{end},'
             f'"{w:.{n}f}",{trade_count(w)},"{v / 2:.{q}f}","{w / 2:.{n}f}","0"]'
-            for t, o, h, lo, c, v, w in rows
+            for t, o, h, lo, c, v, w, end in rows
         )
     else:
         text = ",".join(
-            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","0",{t + ms - 1},'
-            f'"0",0,"0","0","0"]'
-            for t, o, h, lo, c, _, _ in rows
+            f'[{t},"{o:.{p}f}","{h:.{p}f}","{lo:.{p}f}","{c:.{p}f}","0",{end},"0",0,"0","0","0"]'
+            for t, o, h, lo, c, _, _, end in rows
         )
     return f"[{text}]".encode()
 

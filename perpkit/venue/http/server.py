@@ -12,7 +12,9 @@ from contextlib import contextmanager, nullcontext
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.bounds import MAX_BODY
@@ -61,6 +63,15 @@ class _Connection(H11Protocol):
         # come.
         if self.transport.is_closing():
             self.transport.abort()
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Takes a refusal in HTTP for a complete handshake, where uvicorn would log an error."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
 
 
 class _Server(uvicorn.Server):
@@ -145,7 +156,7 @@ def _server(app: ASGIApp, ready: Callable[[], None], tls: bool) -> _Server:
         config = uvicorn.Config(
             Guard(app),
             http=_Connection,
-            ws="websockets-sansio",
+            ws=_WebSocket,
             ws_max_size=MAX_BODY,
             # As the exchange does: a ping every 3 minutes, and 10 for the answer.
             ws_ping_interval=180,

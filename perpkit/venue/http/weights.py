@@ -37,7 +37,6 @@ _FIXED = {
     "GET /fapi/v2/ticker/price": Cost(0),
     "GET /fapi/v1/trades": Cost(5),
     "GET /fapi/v1/aggTrades": Cost(20),
-    "GET /fapi/v1/historicalTrades": Cost(20),
     "POST /fapi/v1/order": _ORDER,
     "PUT /fapi/v1/order": _ORDER,
     "POST /fapi/v1/algoOrder": _ORDER,
@@ -84,6 +83,8 @@ _BY_LIMIT = {
     "GET /fapi/v1/depth": _DEPTH,
 }
 _DEFAULT_LIMIT = 500
+# Endpoints, such as "GET /fapi/v1/klines", whose cost is not the ordinary one.
+PRICED = frozenset({*_FIXED, *_BY_SYMBOL, *_BY_LIMIT})
 
 
 def cost_of(method: str, path: str, parameters: Mapping[str, str]) -> Cost | None:

@@ -31,6 +31,10 @@ INTERVALS_MS = {
     "3d": 3 * DAY_MS,
     "1w": 7 * DAY_MS,
 }
+# A calendar month; the length stands for all of them, and none is longer: see `closing_time`.
+MONTH_MS = 31 * DAY_MS
+# What is served; months are made of shorter candles and are never on record.
+SERVED_MS = {**INTERVALS_MS, "1M": MONTH_MS}
 # Where the price turns within a candle, as fractions of its length: see `path_within`.
 TURNING_POINTS = (0.0, 0.3, 0.7)
 
@@ -106,14 +110,38 @@ def interval_ms(interval: str) -> int:
 
 def bucket_start(time: int, ms: int) -> int:
     """Opening time of the candle of length `ms` that contains `time`."""
+    return int(_opening_times(np.array(time), ms))
+
+
+def closing_time(opened: int, ms: int) -> int:
+    """When the candle of length `ms` that opens then closes, ms: as the next one opens."""
+    return int(closing_times(np.array(opened), ms))
+
+
+def closing_times(opened: Times, ms: int) -> Times:
+    """As `closing_time`, of one candle or of many."""
+    return _month_start(_month(opened) + 1) if ms == MONTH_MS else opened + ms
+
+
+def _opening_times(time: Times, ms: int) -> Times:
+    if ms == MONTH_MS:
+        return _month_start(_month(time))
     return opening(time, ms, DAY_MS)
+
+
+def _month(time: Times) -> NDArray[np.datetime64]:
+    return time.astype("datetime64[ms]").astype("datetime64[M]")
+
+
+def _month_start(month: NDArray[np.datetime64]) -> Times:
+    return month.astype("datetime64[ms]").astype(np.int64)
 
 
 def resample(candles: Candles, ms: int) -> Candles:
     """Aggregates exactly into candles of length `ms`; the first and last may cover only a part."""
     if not len(candles):
         return candles
-    opened = opening(candles.time, ms, DAY_MS)
+    opened = _opening_times(candles.time, ms)
     first = np.flatnonzero(np.r_[True, opened[1:] != opened[:-1]])
     last = np.r_[first[1:], len(candles)] - 1
     return Candles(

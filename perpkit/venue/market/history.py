@@ -11,7 +11,17 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from perpkit.venue.market.candles import Candles, Floats, PriceKind, Times, interval_ms, resample
+from perpkit.durations import DAY_MS
+from perpkit.venue.market.candles import (
+    MONTH_MS,
+    SERVED_MS,
+    Candles,
+    Floats,
+    PriceKind,
+    Times,
+    interval_ms,
+    resample,
+)
 from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.listing import Lifetime
 
@@ -120,8 +130,9 @@ class PairHistory:
         if interval in stored:
             return stored[interval]
         if (kind, interval) not in self._resampled:
-            ms = interval_ms(interval)
-            sources = [i for i in stored if ms % interval_ms(i) == 0]
+            ms = SERVED_MS.get(interval) or interval_ms(interval)
+            whole = DAY_MS if ms == MONTH_MS else ms
+            sources = [i for i in stored if whole % interval_ms(i) == 0]
             if not sources:
                 raise ValueError(
                     f"timeframe must be a multiple of {self.finest(kind)} for "

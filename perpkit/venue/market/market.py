@@ -18,7 +18,17 @@ from perpkit.venue.errors import invalid_interval, invalid_symbol, not_trading
 from perpkit.venue.faults.faults import PRICE_KINDS, FaultKind, FaultPlan
 from perpkit.venue.market import tape, trades
 from perpkit.venue.market.book import Book, emptied, make_book, volatility_stress, widened
-from perpkit.venue.market.candles import INTERVALS_MS, Candles, Floats, PriceKind, Times, joined
+from perpkit.venue.market.candles import (
+    INTERVALS_MS,
+    MONTH_MS,
+    SERVED_MS,
+    Candles,
+    Floats,
+    PriceKind,
+    Times,
+    bucket_start,
+    joined,
+)
 from perpkit.venue.market.clock import Clock, VirtualClock, iso_minute
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.instruments import Instrument
@@ -100,7 +110,10 @@ class Market:
         pair, now = self._pair(symbol), self.now()
         series = tape.series(pair, kind, interval)
         over = self._shocks(symbol, kind)
-        closed = int(series.time.searchsorted(now - INTERVALS_MS[interval], side="right"))
+        ms = SERVED_MS[interval]
+        # The last candle that has closed by now opened no later than this.
+        latest = bucket_start(bucket_start(now, ms) - 1, ms) if ms == MONTH_MS else now - ms
+        closed = int(series.time.searchsorted(latest, side="right"))
         forming = tape.forming(pair, kind, interval, now, over)
         known = closed + len(forming)
         first = 0 if start is None else int(series.time.searchsorted(start))

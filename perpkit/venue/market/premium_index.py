@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perpkit.venue.market.candles import Candles, PriceKind, interval_ms, resample
+from perpkit.venue.market.candles import SERVED_MS, Candles, PriceKind, closing_time, resample
 from perpkit.venue.market.market import Market
 
 
@@ -22,8 +22,8 @@ def premium_candles(
     wanted = market.candles(symbol, interval, PriceKind.INDEX, start=start, end=end, limit=limit)
     if not len(wanted):
         return wanted
-    ms = interval_ms(interval)
-    opened, closed = int(wanted.time[0]), int(wanted.time[-1]) + ms
+    ms = SERVED_MS[interval]
+    opened, closed = int(wanted.time[0]), closing_time(int(wanted.time[-1]), ms)
     finest = market.finest(symbol, PriceKind.LAST, PriceKind.INDEX)
     last, index = (
         market.candles(symbol, finest, kind, start=opened, end=closed - 1, limit=closed - opened)

@@ -6,10 +6,11 @@ import numpy as np
 
 from perpkit.venue.errors import invalid_interval
 from perpkit.venue.market.candles import (
-    INTERVALS_MS,
+    SERVED_MS,
     Candles,
     PriceKind,
     bucket_start,
+    closing_time,
     joined,
     part_of,
     resample,
@@ -33,10 +34,10 @@ def forming(
     pair: PairHistory, kind: PriceKind, interval: str, now: int, over: Shocks | None
 ) -> Candles:
     """The candle being formed, as one row; no row where the history has no candle at `now`."""
-    ms = INTERVALS_MS[interval]
+    ms = SERVED_MS[interval]
     opened = bucket_start(now, ms)
     for source in (pair.finest(kind, now), interval):
-        stored, source_ms = series(pair, kind, source), INTERVALS_MS[source]
+        stored, source_ms = series(pair, kind, source), SERVED_MS[source]
         first = int(stored.time.searchsorted(opened))
         current = int(stored.time.searchsorted(now, side="right")) - 1
         if current < first:
@@ -44,7 +45,8 @@ def forming(
         if over is not None and over.times[0] < now:
             rows = stored[first : current + 1]
             return resample(shocked(rows, source_ms, over, now, _tick(pair, kind)), ms)
-        fraction = min(1.0, (now - int(stored.time[current])) / source_ms)
+        began = int(stored.time[current])
+        fraction = min(1.0, (now - began) / (closing_time(began, source_ms) - began))
         part = part_of(stored[current : current + 1], fraction)
         return resample(joined(stored[first:current], part), ms)
     return stored[:0]
@@ -57,7 +59,7 @@ def closed(
 
     :param rows: part of `series`
     """
-    ms = INTERVALS_MS[interval]
+    ms = SERVED_MS[interval]
     if over is None or not len(rows) or int(rows.time[-1]) + ms <= over.times[0]:
         return rows
     tick = _tick(pair, kind)
@@ -75,12 +77,12 @@ def _rebuilt(
     """Rebuilds candles from the finest on record, whose paths best give the price at each time."""
     if not len(rows):
         return rows
-    ms, tick = INTERVALS_MS[interval], _tick(pair, kind)
-    start, end = int(rows.time[0]), int(rows.time[-1]) + ms
+    ms, tick = SERVED_MS[interval], _tick(pair, kind)
+    start, end = int(rows.time[0]), closing_time(int(rows.time[-1]), ms)
     source = pair.finest(kind, start)
     fine = series(pair, kind, source)
     part = fine[int(fine.time.searchsorted(start)) : int(fine.time.searchsorted(end))]
-    out = resample(shocked(part, INTERVALS_MS[source], over, end, tick), ms)
+    out = resample(shocked(part, SERVED_MS[source], over, end, tick), ms)
     if np.array_equal(out.time, rows.time):
         return out
     return shocked(rows, ms, over, end, tick)

@@ -71,7 +71,6 @@ def test_the_coin_that_is_the_wallet_has_the_total_of_all():
         {"margin_mode": "isolated"},
         {"margin_mode": "cross"},
         {"margin_mode": "isolated", "proxy_coin": "BNFCR"},
-        {"margin_mode": "cross", "proxy_coin": "USDT"},
         {**CREDITS, "dry_run": True},
     ],
 )
@@ -80,6 +79,36 @@ def test_other_accounts_are_left_alone(config):
     SharedBalance(bot)
     assert bot.exchange._api.fetch_balance == bot._fetched
     assert bot.asked == []
+
+
+ORDINARY = {
+    "USDT": {"free": 900.0, "used": 50.0, "total": 20.0},
+    "USDC": {"free": 900.0, "used": 0.0, "total": 930.0},
+    "info": {"totalMarginBalance": "950.5"},
+}
+MULTI, SINGLE = {"multiAssetsMargin": "true"}, {"multiAssetsMargin": False}
+
+
+@pytest.mark.parametrize(
+    ("coin", "answers", "totals"),
+    [
+        ("USDT", [OSError("not asked")], [950.5]),  # in single-asset mode it is that of USDT alone
+        ("USDC", [MULTI], [950.5]),
+        ("USDC", [SINGLE], [930.0]),
+        ("USDC", [OSError("no answer"), {}], [950.5, 950.5]),  # as the configuration declares
+        ("USDC", [SINGLE, {}, MULTI, {}], [930.0, 930.0, 950.5, 950.5]),
+    ],
+)
+def test_a_stake_currency_that_is_the_proxy_coin_has_the_total(coin, answers, totals):
+    bot = Bot(ORDINARY, answers[0], margin_mode="cross", proxy_coin=coin, stake_currency=coin)
+    SharedBalance(bot)
+    found = []
+    for bot.modes in answers:
+        bot.wallets.update()
+        found.append(bot.seen.pop(coin))
+    assert found == totals
+    other = {name: row["total"] for name, row in ORDINARY.items() if name not in ("info", coin)}
+    assert bot.seen == other
 
 
 @pytest.mark.parametrize("left_out", ["BNFCR", "info"])

@@ -266,6 +266,20 @@ class TestRunningBot:
         assert running(**settings).capital(START) == capital
 
     @pytest.mark.parametrize(
+        ("settings", "capital"),
+        [
+            ({"margin_mode": "cross"}, 800.0),
+            ({"margin_mode": "cross", "proxy_coin": "USDT"}, 810.0),
+            ({"margin_mode": "isolated", "proxy_coin": "USDT"}, 800.0),
+        ],
+    )
+    def test_the_capital_follows_collateral_at_once(self, running, settings, capital):
+        account = running(dry_run=False, runmode=RunMode.LIVE, **settings)
+        for self.total in (800.0, 810.0):
+            found = account.capital(START)
+        assert found == capital
+
+    @pytest.mark.parametrize(
         ("name", "stripped", "in_total"),
         [
             *((name, True, False) for name in ("binance", "bybit", "okx", "gate")),

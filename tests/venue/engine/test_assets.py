@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpkit.venue.engine import Depth
+from perpkit.venue.engine import CREDITS, Depth
 from perpkit.venue.errors import VenueError
 from tests.cases import cases
 from tests.venue.engine.desk import Desk, dec
@@ -105,16 +105,58 @@ class TestMultiAssets:
         desk.price(100, mark=price - dec("0.01"), symbol=USDC, book=at(86))
         assert desk.position(USDC).amount == 0
 
-    def test_a_debt_in_one_asset_is_paid_from_the_other(self):
+    @pytest.mark.parametrize(
+        ("usdt", "paid", "by_the_fund"),
+        [
+            ("1000", "0", []),
+            ("210.71", "0", []),  # 99.497% of it is owed
+            ("210.70", "209.65", []),  # 99.502%
+            ("209", "209", [dec("0.65")]),
+        ],
+    )
+    def test_a_flat_account_pays_a_debt_of_about_all_that_it_has(self, usdt, paid, by_the_fund):
         desk = desk_of(BOTH, multi=True)
         desk.order("BUY", 100, symbol=USDC)
         desk.price(93, symbol=USDC, book=at(93))
+        desk.user.wallets["USDT"] = dec(usdt)
         desk.order("SELL", 100, symbol=USDC, reduce_only=True)
+        usdt, paid = dec(usdt), dec(paid)
         # 500 - 5 - 700 - 4.65 = -209.65
-        assert desk.user.wallets == {"USDT": 1000 - dec("209.65"), "USDC": 0}
+        owed = dec("209.65") - paid - sum(by_the_fund)
+        assert desk.user.wallets == {"USDT": usdt - paid, "USDC": -owed}
         exchanged = [(i.asset, i.amount) for i in desk.user.incomes if i.kind == "AUTO_EXCHANGE"]
-        assert exchanged == [("USDT", dec("-209.65")), ("USDC", dec("209.65"))]
-        assert desk.incomes("INSURANCE_CLEAR") == []
+        assert exchanged == ([("USDT", -paid), ("USDC", paid)] if paid else [])
+        assert desk.incomes("INSURANCE_CLEAR") == by_the_fund
+
+    @pytest.mark.parametrize(
+        ("wallets", "asset", "sold", "owed"),
+        [
+            ({"USDT": 30_000, "USDC": 500}, "USDC", 201, "9971.824"),
+            ({"USDT": 30_000, "USDC": 500}, "USDC", 202, 0),  # 10,023.848
+            ({CREDITS: 0, "USDC": 30_500}, CREDITS, 95, "4957.28"),
+            ({CREDITS: 0, "USDC": 30_500}, CREDITS, 96, 0),  # 5,009.304
+        ],
+    )
+    def test_beyond_its_limit_a_debt_is_paid_while_a_position_is_open(
+        self, wallets, asset, sold, owed
+    ):
+        desk = desk_of(wallets, multi=CREDITS not in wallets)
+        desk.order("BUY", 300, symbol=USDC)
+        desk.price(48, symbol=USDC, book=at(48))
+        desk.order("SELL", sold, symbol=USDC, reduce_only=True)
+        assert desk.position(USDC).amount == 300 - sold
+        assert desk.user.wallets[asset] == -dec(owed)
+        assert bool(desk.incomes("AUTO_EXCHANGE")) is not bool(owed)
+
+    def test_a_liquidation_pays_a_debt_while_another_position_is_open(self):
+        desk = desk_of(BOTH, multi=True)
+        desk.order("BUY", 10)
+        desk.order("BUY", 100, symbol=USDC)
+        desk.price(93, symbol=USDC, book=at(93))
+        desk.engine.force_liquidation(desk.user, USDC, desk.now)
+        assert (desk.amount, desk.position(USDC).amount) == (10, 0)
+        assert desk.user.wallets["USDC"] == 0
+        assert desk.incomes("AUTO_EXCHANGE")
 
     def test_the_fund_pays_what_no_asset_can(self):
         desk = desk_of(BOTH, multi=True)
@@ -132,11 +174,12 @@ class TestMultiAssets:
             desk.engine.set_multi_assets(desk.user, multi_assets=False)
         assert refused.value.code == -4169
         desk.price(93, symbol=USDC, book=at(93))
-        desk.order("SELL", 90, symbol=USDC, reduce_only=True)
-        with pytest.raises(VenueError) as refused:
-            desk.engine.set_multi_assets(desk.user, multi_assets=False)
-        assert refused.value.code == -4172
-        desk.order("SELL", 10, symbol=USDC, reduce_only=True)
+        for quantity in (90, 10):
+            desk.order("SELL", quantity, symbol=USDC, reduce_only=True)
+            with pytest.raises(VenueError) as refused:
+                desk.engine.set_multi_assets(desk.user, multi_assets=False)
+            assert refused.value.code == -4172
+        desk.user.wallets["USDC"] = dec(0)
         desk.engine.set_multi_assets(desk.user, multi_assets=False)
 
 
@@ -170,4 +213,6 @@ def test_every_wallet_is_its_start_and_its_incomes(steps, multi):
         if not multi:
             assert not any(i.kind == "AUTO_EXCHANGE" for i in desk.user.incomes)
         elif not desk.engine.positions(desk.user):
-            assert all(wallet >= 0 for wallet in desk.user.wallets.values())
+            wallets = desk.user.wallets.values()
+            owed = -sum(wallet for wallet in wallets if wallet < 0)
+            assert not owed or owed < dec("0.995") * (sum(wallets) + owed)

@@ -77,9 +77,11 @@ def test_a_debt_in_credits_is_paid_with_coins_at_their_worth():
     desk.engine.on_collateral("BTC", dec(80))
     desk.order("BUY", 10)
     desk.price(90, book=at(90))
+    desk.engine.on_collateral("BTC", dec("50.6"))
     desk.order("SELL", 10, reduce_only=True)
     owed = 100 + dec("0.5") + dec("0.45")
-    assert desk.user.wallets == {CREDITS: 0, "BTC": 2 - (owed / 80).quantize(Decimal("1E-8"))}
+    paid = (owed / dec("50.6")).quantize(Decimal("1E-8"))
+    assert desk.user.wallets == {CREDITS: 0, "BTC": 2 - paid}
     assert [i.asset for i in desk.user.incomes if i.kind == "AUTO_EXCHANGE"] == ["BTC", CREDITS]
 
 

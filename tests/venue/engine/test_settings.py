@@ -113,7 +113,7 @@ def test_position_mode_changes_only_when_nothing_is_open():
     assert desk.user.hedge
 
 
-def test_multi_assets_and_isolated_margin_exclude_each_other():
+def test_multi_assets_go_neither_with_isolated_margin_nor_with_orders():
     desk = Desk(isolated=True)
 
     def multi(on: bool) -> None:
@@ -122,6 +122,11 @@ def test_multi_assets_and_isolated_margin_exclude_each_other():
     assert code_of(lambda: multi(False)) == -4171
     assert code_of(lambda: multi(True)) == -4167
     desk.engine.set_margin_type(desk.user, "BTCUSDT", isolated=False)
+    order, stop = desk.order("BUY", 1, 90), desk.algo("SELL", "STOP_MARKET", 1, 90)
+    assert code_of(lambda: multi(True)) == -4170
+    desk.engine.cancel_order(desk.user, "BTCUSDT", desk.now, order_id=order.id)
+    assert code_of(lambda: multi(True)) == -4170
+    desk.engine.cancel_algo(desk.user, desk.now, algo_id=stop.id)
     multi(True)
     assert code_of(lambda: desk.engine.set_margin_type(desk.user, "BTCUSDT", isolated=True)) == (
         -4168

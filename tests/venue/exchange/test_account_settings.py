@@ -71,7 +71,7 @@ def test_what_is_set_and_what_is_left(client, exchange, settings, expected):
         # With a position and an order: some may be changed, and then none is.
         ({"hedge": True, "leverage": 30}, "-4067"),
         ({"margin_type": "ISOLATED", "leverage": 30, "multi_assets": False}, "-4047"),
-        ({"multi_assets": True, "margin_type": "ISOLATED"}, "-4168"),
+        ({"multi_assets": True, "leverage": 30}, "-4170"),
     ],
 )
 def test_the_exchange_refuses_a_person_what_it_refuses_a_bot(

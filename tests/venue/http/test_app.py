@@ -26,6 +26,25 @@ def client(market: Market) -> TestClient:
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "klines?symbol=BTCUSDT",
+        "markPriceKlines?symbol=BTCUSDT",
+        "indexPriceKlines?pair=BTCUSDT",
+        "premiumIndexKlines?symbol=BTCUSDT",
+        "continuousKlines?pair=BTCUSDT&contractType=PERPETUAL",
+    ],
+)
+def test_candles_of_calendar_months(client, clock, path):
+    clock.time = START + 33 * DAY_MS
+    rows = client.get(f"/fapi/v1/{path}&interval=1M").json()
+    assert [(row[0] - START, row[6] + 1 - START) for row in rows] == [
+        (0, 31 * DAY_MS),
+        (31 * DAY_MS, 60 * DAY_MS),
+    ]
+
+
+@pytest.mark.parametrize(
     ("path", "code", "message"),
     [
         ("fapi/v1/klines?symbol=FOO&interval=1h", -1121, "Invalid symbol."),

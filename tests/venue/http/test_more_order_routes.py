@@ -43,6 +43,35 @@ def test_a_checked_order_is_refused_as_if_it_were_placed(client, resting, sent, 
         assert client.refusal("POST", path, **{**resting, **sent}) == (400, code)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "more", "code"),
+    [
+        ("GET", "order", {}, -2013),
+        ("GET", "openOrder", {}, -2013),
+        ("PUT", "order", {"side": "BUY", "quantity": "0.02", "price": "100"}, -2013),
+        ("DELETE", "order", {}, -2011),
+    ],
+)
+def test_an_order_id_prevails_over_a_client_id(client, resting, method, path, more, code):
+    placed = client("POST", "/fapi/v1/order", **resting, newClientOrderId="mine")
+    sent = {"symbol": BTC, "orderId": 12345, "origClientOrderId": "mine", **more}
+    assert client.refusal(method, f"/fapi/v1/{path}", **sent) == (400, code)
+    assert client("GET", "/fapi/v1/order", symbol=BTC, origClientOrderId="mine") == {
+        **client("GET", "/fapi/v1/order", symbol=BTC, orderId=placed["orderId"]),
+        "status": "NEW",
+    }
+
+
+@pytest.mark.parametrize(("method", "code"), [("GET", -2013), ("DELETE", -2011)])
+def test_an_algo_id_prevails_over_a_client_id(client, market, method, code):
+    stop = {"symbol": BTC, "side": "SELL", "type": "STOP_MARKET", "closePosition": "true"}
+    trigger = f"{market.price(BTC) * 0.9:.1f}"
+    path, mine = "/fapi/v1/algoOrder", {"clientAlgoId": "mine"}
+    client("POST", path, algoType="CONDITIONAL", **stop, triggerPrice=trigger, **mine)
+    assert client.refusal(method, path, algoId=12345, **mine) == (400, code)
+    assert client("GET", path, **mine)["algoStatus"] == "NEW"
+
+
 def test_a_change_and_its_history(client, resting, market):
     order = client("POST", "/fapi/v1/order", **resting)["orderId"]
     price = f"{market.price(BTC) * 0.96:.1f}"

@@ -13,7 +13,7 @@ from perpkit.durations import DAY_MS, MINUTE_MS
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.rate_limits import Limiter, RateLimits
 from perpkit.venue.http.server import running_venue
-from perpkit.venue.http.weights import Cost, Pool, cost_of
+from perpkit.venue.http.weights import PRICED, Cost, Pool, cost_of
 from perpkit.venue.overlay import overlay
 
 T = 1_704_067_200_000  # the beginning of a minute
@@ -21,6 +21,12 @@ ONE = Cost(1)
 ORDER = Cost(0, orders_10s=1, orders_1m=1)
 
 # Weights
+
+
+def test_what_has_a_price_of_its_own_is_served(market, exchange):
+    client = TestClient(create_app(market, exchange=exchange))
+    answers = {each: client.request(*each.split()).status_code for each in PRICED}
+    assert [each for each, status in answers.items() if status == 404] == []
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.market.candles import (
     INTERVALS_MS,
+    MONTH_MS,
     Candles,
     bucket_start,
+    closing_time,
     interval_ms,
     part_of,
     resample,
@@ -57,6 +59,25 @@ def test_buckets_are_aligned_as_on_the_exchange(interval, hours, opened):
 def test_resampling_aligns_weeks_on_monday():
     daily = candles([(10, 12, 9, 11)] * 10, DAY_MS)
     assert resample(daily, INTERVALS_MS["1w"]).time.tolist() == [MONDAY, MONDAY + 7 * DAY_MS]
+
+
+# In days from the first of January 2024, a leap year.
+MONTHS = [(0.0, 0, 31), (30.99, 0, 31), (31.0, 31, 60), (59.5, 31, 60), (-0.01, -31, 0)]
+
+
+@pytest.mark.parametrize(("days", "opened", "closed"), MONTHS)
+def test_months_are_those_of_the_calendar(days, opened, closed):
+    opens = bucket_start(MONDAY + int(days * DAY_MS), MONTH_MS)
+    assert (opens, closing_time(opens, MONTH_MS)) == (
+        MONDAY + opened * DAY_MS,
+        MONDAY + closed * DAY_MS,
+    )
+
+
+def test_resampling_aligns_months_on_their_first_day():
+    months = resample(candles([(10, 12, 9, 11)] * 61, DAY_MS), MONTH_MS)
+    assert ((months.time - MONDAY) // DAY_MS).tolist() == [0, 31, 60]
+    assert months.volume.tolist() == [sum(range(1, 32)), sum(range(32, 61)), 61]
 
 
 price = st.floats(1, 1000, allow_nan=False)

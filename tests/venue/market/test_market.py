@@ -9,7 +9,7 @@ import pytest
 from perpkit.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from perpkit.venue.errors import VenueError
 from perpkit.venue.faults.faults import Fault, FaultKind
-from perpkit.venue.market.candles import INTERVALS_MS, Candles, PriceKind
+from perpkit.venue.market.candles import INTERVALS_MS, SERVED_MS, Candles, PriceKind
 from perpkit.venue.market.history import Funding, History, PairHistory
 from perpkit.venue.market.listing import Lifetime
 from perpkit.venue.market.market import Market
@@ -18,7 +18,7 @@ from perpkit.venue.market.synthetic import generate
 from tests.venue.conftest import HandClock
 
 START = 1_704_067_200_000
-INTERVALS = ("5m", "15m", "1h", "4h", "1d", "1w")
+INTERVALS = ("5m", "15m", "1h", "4h", "1d", "1w", "1M")
 
 
 def everything(market: Market) -> dict[str, Any]:
@@ -93,16 +93,16 @@ def test_another_future_changes_nothing_that_is_shown(history, clock, offset):
 def test_nothing_shown_is_later_than_now(market, clock):
     for interval in INTERVALS:
         candles = market.candles("BTCUSDT", interval, limit=1500)
-        assert candles.time[-1] <= clock.time < candles.time[-1] + INTERVALS_MS[interval]
+        assert candles.time[-1] <= clock.time < candles.time[-1] + SERVED_MS[interval]
     assert market.funding("BTCUSDT").time[-1] <= clock.time
     assert market.readings("BTCUSDT", "open_interest", "5m")[0][-1] <= clock.time
 
 
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_the_forming_candle_becomes_the_stored_one(history, market, clock, interval):
-    ms = INTERVALS_MS[interval]
+    ms = SERVED_MS[interval]
     whole = history.pairs["ETHUSDT"].candles(PriceKind.LAST, interval)
-    row = 2
+    row = 0 if interval == "1M" else 2  # January, of 31 days
     opened = int(whole.time[row])
     highs, volumes = [], []
     for fraction in (0.0, 0.013, 0.2, 0.51, 0.99):
@@ -118,6 +118,17 @@ def test_the_forming_candle_becomes_the_stored_one(history, market, clock, inter
     clock.time = opened + ms
     closed = market.candles("ETHUSDT", interval, end=opened, limit=1)
     assert [c[0] for c in closed.columns()] == [c[row] for c in whole.columns()]
+
+
+def test_a_month_of_28_days_is_closed_after_them():
+    february = 1_675_209_600_000  # 2023
+    march = february + 28 * DAY_MS
+    history = generate(seed=7, start=february, days=29)
+    market = Market(history, HandClock(march + HOUR_MS), seed=7)
+    assert market.candles("BTCUSDT", "1M").time.tolist() == [february, march]
+    days = market.candles("BTCUSDT", "1d", start=february, end=march - 1)
+    whole = market.candles("BTCUSDT", "1M", limit=1, end=march - 1)
+    assert whole.volume[0] == pytest.approx(days.volume.sum())
 
 
 NOW_HOUR = 30 * 24 + 7  # of the fixture's clock

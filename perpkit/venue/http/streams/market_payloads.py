@@ -9,7 +9,7 @@ from typing import Any
 
 from perpkit.venue.http import payloads
 from perpkit.venue.http.numbers import money, price_text, quantity_text, quote_text
-from perpkit.venue.market.candles import INTERVALS_MS, Candles
+from perpkit.venue.market.candles import SERVED_MS, Candles, closing_time
 from perpkit.venue.market.market import Market
 
 _USD_M = 1
@@ -33,7 +33,7 @@ def kline(
         "s": symbol,
         "k": {
             "t": opened,
-            "T": opened + INTERVALS_MS[interval] - 1,
+            "T": closing_time(opened, SERVED_MS[interval]) - 1,
             "s": symbol,
             "i": interval,
             "f": first,

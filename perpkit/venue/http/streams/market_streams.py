@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from perpkit.venue.http.streams import market_payloads as payloads
 from perpkit.venue.http.streams.names import Stream, StreamKind
-from perpkit.venue.market.candles import INTERVALS_MS, bucket_start
+from perpkit.venue.market.candles import SERVED_MS, bucket_start, closing_time
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.trades import SEARCHED
 
@@ -39,13 +39,13 @@ class _Klines:
         """:param make: the message of one candle"""
         self._market, self._symbol, self._interval = market, symbol, interval
         self._make = make
-        self._ms = INTERVALS_MS[interval]
+        self._ms = SERVED_MS[interval]
         self._from = bucket_start(market.now(), self._ms)
         self._sent = 0
         self._last: dict[str, Any] = {}
 
     def poll(self, now: int) -> list[Message]:
-        if now < min(self._sent + KLINE_MS, self._from + self._ms):
+        if now < min(self._sent + KLINE_MS, closing_time(self._from, self._ms)):
             return []
         out: list[Message] = []
         rows = self._market.candles(
@@ -53,7 +53,8 @@ class _Klines:
         )
         for row in range(len(rows)):
             candle = rows[row : row + 1]
-            closed = int(candle.time[0]) + self._ms <= now
+            closes = closing_time(int(candle.time[0]), self._ms)
+            closed = closes <= now
             message = self._make(
                 self._market, self._symbol, self._interval, candle, now, closed=closed
             )
@@ -61,7 +62,7 @@ class _Klines:
                 out.append(message)
                 self._last = message["k"]
             if closed:
-                self._from = int(candle.time[0]) + self._ms
+                self._from = closes
         self._sent = now
         return out
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from perpkit.venue.errors import VenueError
-from perpkit.venue.market.candles import INTERVALS_MS
+from perpkit.venue.market.candles import SERVED_MS
 from perpkit.venue.market.market import Market
 
 MARK_PRICE_MS = 3_000
@@ -120,7 +120,7 @@ def _parsed(name: str, market: Market) -> Stream:
 
 
 def _has_candles(market: Market, symbol: str, interval: str) -> bool:
-    if interval not in INTERVALS_MS:
+    if interval not in SERVED_MS:
         return False
     try:
         market.candles(symbol, interval, limit=1)

@@ -25,6 +25,7 @@ SECOND_MS = 1_000
     [
         ("btcusdt@kline_5m", "market", "BTCUSDT"),
         ("btcusdt@kline_1w", "market", "BTCUSDT"),
+        ("btcusdt@kline_1M", "market", "BTCUSDT"),
         ("btcusdt_perpetual@continuousKline_5m", "market", "BTCUSDT"),
         ("btcusdt@aggTrade", "market", "BTCUSDT"),
         ("btcusdt@markPrice", "market", "BTCUSDT"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,6 +129,19 @@ def test_bad_urls_are_refused(url, path, status, why):
     response = caught.value.response
     assert response.status_code == status
     assert why in (response.body or b"").decode()
+
+
+def test_a_refused_url_is_no_error_of_the_server(market, exchange, monkeypatch):
+    errors = []
+    logger = logging.getLogger("uvicorn.error")
+    monkeypatch.setattr(logger, "error", lambda *words: errors.append(words))
+    with (
+        running_venue(market, app=create_app(market, exchange=exchange)) as base,
+        pytest.raises(InvalidStatus),
+        connect(base.replace("http", "ws", 1) + "/ws/nope@x"),
+    ):
+        pass
+    assert errors == []
 
 
 def test_a_name_that_comes_twice_is_one_stream(url):
