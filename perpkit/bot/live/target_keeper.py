@@ -2,7 +2,8 @@
 
 The stop never waits for a target: it covers the whole position until the database has less. A
 target is booked before anything is decided about its trade: before stops are checked, before a stop
-that has triggered is booked, and before an exit is sent, which cancels it first.
+that has triggered is booked, and before an exit is sent, which cancels it first. Only the exit that
+the targets themselves are is left to them, as long as they rest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import ccxt
+from freqtrade.enums import ExitType
 from freqtrade.exceptions import DependencyException, ExchangeError, TemporaryError
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
@@ -32,13 +34,13 @@ from perpkit.durations import MINUTE
 from perpkit.execution.refusals import CANNOT_REDUCE
 from perpkit.record.journal import JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose
-from perpkit.risk.targets import Target
+from perpkit.risk.targets import PART, WHOLE, Target
 
 logger = logging.getLogger(__name__)
 
 # A target is moved if its price differs by more: funding changes it by less, all the time.
 _SAME_PRICE = 5e-4
-# The pause after a target was refused.
+# The pause after a target was refused, or cut by the exchange.
 _AGAIN = MINUTE
 
 
@@ -65,6 +67,7 @@ class TargetKeeper:
         self._is_foreign = is_foreign
         self._trying = trying
         self._refused: dict[str, datetime] = {}
+        self._left: dict[str, str] = {}  # pair -> client id of the last one that an exit was left to
         self._fetch_stop = replace(bot, "exchange.fetch_stoploss_order", self.fetch_stoploss_order)
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
         self._send = replace(bot, "exchange.create_order", self.create_order)
@@ -78,6 +81,7 @@ class TargetKeeper:
 
     def book(self) -> None:
         """Looks at all targets, and books those that have filled. Never raises."""
+        self._orders.forget()
         reached = True
         for entry in self._orders.open():
             with self._trying(f"Looking at the target {entry.intent.client_id}"):
@@ -121,13 +125,16 @@ class TargetKeeper:
 
     def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
         """Replaces Freqtrade's method; cancels the targets first, so that both together never sell
-        more than the position.
+        more than the position. An exit that they are is left to them.
 
         An exit is not held back by a target that cannot be cancelled: both are reduce-only, and the
         exchange may take it or refuse it. It is smaller where the exchange holds more than the
         trade, and reduce-only does not bound it.
         """
         amount, part = trade.amount, how.get("sub_trade_amt")
+        tags = _taken_by(exit_check, how.get("exit_tag"))
+        if tags and not self._is_foreign(trade) and self._rest(trade, limit, part or amount, tags):
+            return False
         left = self.withdraw(trade)
         if not trade.is_open:
             return True
@@ -139,6 +146,31 @@ class TargetKeeper:
             return False
         placed: bool = self._exit(trade, limit, exit_check, **how)
         return placed
+
+    def _rest(self, trade: Trade, limit: float, amount: float, tags: tuple[str, ...]) -> bool:
+        """Whether targets with these tags sell the amount, none further away than the limit, and
+        were seen to rest in this cycle.
+
+        Freqtrade's rate may be their own price in the book (`price_side` "same"). An order at that
+        rate is no nearer to being filled; with it, neither would sell if the price turned.
+        """
+        way = -1 if trade.is_short else 1
+        near = [
+            (intent.client_id, rests)
+            for intent in (entry.intent for entry in self._orders.open(trade.pair))
+            if (rests := self._orders.resting(intent)) is not None
+            and intent.side == trade.exit_side
+            and intent.tag in tags
+            and intent.price is not None
+            and way * (intent.price - limit) <= 0
+        ]
+        if not near or abs(sum(rests for _, rests in near) - amount) >= step_of(trade) / 2:
+            return False
+        client_id, _ = near[-1]
+        if self._left.get(trade.pair) != client_id:
+            self._left[trade.pair] = client_id
+            logger.info(f"{trade.pair}: the exit ({tags[0]}) is left to target {client_id}.")
+        return True
 
     def create_order(self, **order: Any) -> CcxtOrder:
         """Replaces Freqtrade's method; an exit that is refused while targets rest is sent again
@@ -196,7 +228,7 @@ class TargetKeeper:
         whole = alone and abs(self._stop_orders.there(trade) - trade.amount) <= DUST
         wanted = [] if leaving or not whole else list(self._wanted.of(trade, now))
         for entry in self._orders.open(trade.pair):
-            fitting = next((target for target in wanted if self._fits(entry, target, trade)), None)
+            fitting = next((target for target in wanted if self._fits(entry, target, trade, now)), None)
             if fitting is not None:
                 wanted.remove(fitting)
             elif not self._end(entry):
@@ -221,9 +253,11 @@ class TargetKeeper:
             self._refused[trade.pair] = now
             raise
 
-    def _fits(self, entry: JournalEntry, target: Target, trade: Trade) -> bool:
+    def _fits(self, entry: JournalEntry, target: Target, trade: Trade, now: datetime) -> bool:
         intent = entry.intent
         price, amount = intent.price or 0.0, self._orders.amount(intent)
+        if now - datetime.fromtimestamp(intent.at / 1000, UTC) >= _AGAIN:
+            amount = self._orders.resting(intent) or amount  # there may be room again
         wanted = on_tick(self._bot.exchange, trade.pair, target.price, trade.exit_side)
         return (
             intent.side == trade.exit_side
@@ -250,6 +284,14 @@ class TargetKeeper:
             with self._trying(f"Fitting the stop of {pair} to its position"):
                 self._stop_orders.fit(trade)
         return False
+
+
+def _taken_by(exit_check: Any, tag: str | None) -> tuple[str, ...]:
+    """Returns the tags of the targets that together are this exit, that of the exit itself first;
+    none for any other exit."""
+    if exit_check.exit_type is ExitType.ROI:
+        return WHOLE, PART
+    return (PART,) if exit_check.exit_type is ExitType.PARTIAL_EXIT and tag == PART else ()
 
 
 def _amount_of(pair: str) -> float:

@@ -44,6 +44,7 @@ class TargetOrders:
         self._intents = sent.intents
         self._in_journal = OpenIntents(bot, sent)
         self._closed = closed
+        self._resting: dict[str, float] = {}
 
     def open(self, pair: str | None = None) -> list[JournalEntry]:
         """Returns the targets that may be at the exchange, oldest first. Makes no request."""
@@ -53,6 +54,15 @@ class TargetOrders:
         """Returns its amount in base currency."""
         amount: float = self._exchange._contracts_to_amount(intent.pair, intent.amount)
         return amount
+
+    def resting(self, intent: Intent) -> float | None:
+        """Returns how much of it rests, in base currency: less than was asked for where the
+        exchange has cut it. None if the last look since `forget` did not find it resting."""
+        return self._resting.get(intent.client_id)
+
+    def forget(self) -> None:
+        """Discards what `resting` knows, before a new look at all of them."""
+        self._resting.clear()
 
     def trade_of(self, intent: Intent) -> Trade | None:
         """Returns the open trade that a target belongs to, or None."""
@@ -145,10 +155,14 @@ class TargetOrders:
                 self._exchange._api.cancel_order(order.id, order.pair)
 
     def _look_up(self, intent: Intent) -> CcxtOrder | None:
+        self._resting.pop(intent.client_id, None)
         try:
-            return self._in_journal.look_up(intent)
+            found = self._in_journal.look_up(intent)
         except ccxt.BaseError as error:
             raise TemporaryError(f"a target of {intent.pair}: {message_of(error)}") from error
+        if found is not None and state_of(found) is Found.RESTING:
+            self._resting[intent.client_id] = found["amount"] - (found.get("filled") or 0.0)
+        return found
 
     def _settle(self, entry: JournalEntry, found: CcxtOrder | None) -> bool:
         """Books an order that does not rest, and closes its intent; returns whether it could."""
