@@ -150,6 +150,11 @@ def test_they_rest_beside_the_stop_and_take_the_profit(side, way):
 ATTACHED = {"attach": ["guard"], "use": {"targets": True}}
 
 
+def rate(bot, side="long"):
+    """At which the bot decides on exits."""
+    return bot.bot.exchange.get_rate(PAIR, refresh=True, side="exit", is_short=side == "short")
+
+
 # As shipped: the bot's rate is the price at which its own order would rest in the book.
 SAME = {"exit_pricing": {"price_side": "same"}}
 
@@ -163,14 +168,7 @@ def test_its_own_exit_does_not_take_a_part_from_its_target(side, way):
         first, second = targets(venue)
         until(bot, 4)
         assert targets(venue) == [first, second]
-        assert (
-            way
-            * (
-                float(first.price)
-                - bot.bot.exchange.get_rate(PAIR, refresh=True, side="exit", is_short=way < 0)
-            )
-            <= 0
-        )
+        assert way * (float(first.price) - rate(bot, side)) <= 0
         fill(venue, first, first.quantity)
         until(bot, 5.5)
         (trade,) = bot.trades()
@@ -181,19 +179,29 @@ def test_its_own_exit_does_not_take_a_part_from_its_target(side, way):
         assert (unequal(bot, venue), breaches(venue)) == ([], [])
 
 
+def test_its_own_exit_does_not_take_the_rest_of_a_part_from_its_target():
+    """Some of which was taken while the book is there."""
+    hovering = market((2, 50_000.0), (3, 52_500.6), (5, 52_500.6))
+    with held(hovering, **SAME) as (bot, venue):
+        until(bot, 3.5)
+        first, _ = targets(venue)
+        fill(venue, first, Decimal("0.005"))
+        bot.run(3, STEP)
+        again, _ = targets(venue)
+        assert (again.price, again.quantity) == (first.price, first.remaining)
+        own = {order.id for order in targets(venue, resting=False)}
+        assert [o for o in venue.account.orders.values() if o.is_open and o.id not in own] == []
+        assert sum(order.quantity for order in targets(venue)) == venue.amount
+        assert unequal(bot, venue) == []
+
+
 def test_its_own_exit_does_not_take_the_whole_from_its_target():
-    own = {"minimal_roi": {"0": 0.06}, "perpkit": ATTACHED, "max_open_trades": 1, **SAME}
-    hovering = market((2, 50_000.0), (3, 51_051.6), (4, 51_051.6), (5, 50_500.0))
-    with live_bench("StubbornSteered", hovering, START, **own) as (bot, venue):
-        bot.run(2, STEP)
-        hold(bot, venue)
-        bot.run(1, STEP)
+    hovering = market((2, 50_000.0), (3, 55_055.7), (4, 55_055.7), (5, 52_000.0))
+    with held(hovering, position_adjustment_enable=False, **SAME) as (bot, venue):
         (target,) = targets(venue)
         until(bot, 4)
         assert targets(venue, resting=False) == [target]
-        assert float(target.price) <= bot.bot.exchange.get_rate(
-            PAIR, refresh=True, side="exit", is_short=False
-        )
+        assert float(target.price) <= rate(bot)
         fill(venue, target, target.quantity)
         bot.run(2, STEP)
         (trade,) = bot.trades()

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import ccxt
-from freqtrade.enums import ExitType
-from freqtrade.exceptions import DependencyException, ExchangeError, TemporaryError
+from freqtrade.exceptions import DependencyException, ExchangeError, PricingError, TemporaryError
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST
+from perpkit.bot.live.left_exits import LeftExits, tags_of
 from perpkit.bot.live.order_purposes import meaning_of
 from perpkit.bot.live.price_band import on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
@@ -34,7 +34,7 @@ from perpkit.durations import MINUTE
 from perpkit.execution.refusals import CANNOT_REDUCE
 from perpkit.record.journal import JournalEntry, Outcome
 from perpkit.record.order_ids import Purpose
-from perpkit.risk.targets import PART, WHOLE, Target
+from perpkit.risk.targets import Target
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +66,9 @@ class TargetKeeper:
         self._stop_orders = stop_orders
         self._is_foreign = is_foreign
         self._trying = trying
+        self._left = LeftExits(orders)
         self._refused: dict[str, datetime] = {}
-        self._left: dict[str, str] = {}  # pair -> client id of the last one that an exit was left to
+        self._filled: set[str] = set()  # pairs with a fill that was booked in this cycle
         self._fetch_stop = replace(bot, "exchange.fetch_stoploss_order", self.fetch_stoploss_order)
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
         self._send = replace(bot, "exchange.create_order", self.create_order)
@@ -82,11 +83,13 @@ class TargetKeeper:
     def book(self) -> None:
         """Looks at all targets, and books those that have filled. Never raises."""
         self._orders.forget()
+        self._filled.clear()
         reached = True
         for entry in self._orders.open():
             with self._trying(f"Looking at the target {entry.intent.client_id}"):
                 try:
-                    self._follow(entry)
+                    if not self._follow(entry):
+                        self._filled.add(entry.intent.pair)
                 except TemporaryError as error:
                     if isinstance(error.__cause__, ccxt.NetworkError):
                         reached = False
@@ -132,9 +135,13 @@ class TargetKeeper:
         trade, and reduce-only does not bound it.
         """
         amount, part = trade.amount, how.get("sub_trade_amt")
-        tags = _taken_by(exit_check, how.get("exit_tag"))
-        if tags and not self._is_foreign(trade) and self._rest(trade, limit, part or amount, tags):
-            return False
+        tags = tags_of(exit_check, how.get("exit_tag"))
+        if tags and not self._is_foreign(trade):
+            if trade.pair in self._filled:  # what a fill in part has left is to rest again
+                with self._trying(f"Keeping the targets of {trade.pair}"):
+                    self._keep(trade, datetime.now(UTC), place=True)
+            if self._left.is_left(trade, limit, part or amount, tags):
+                return False
         left = self.withdraw(trade)
         if not trade.is_open:
             return True
@@ -146,31 +153,6 @@ class TargetKeeper:
             return False
         placed: bool = self._exit(trade, limit, exit_check, **how)
         return placed
-
-    def _rest(self, trade: Trade, limit: float, amount: float, tags: tuple[str, ...]) -> bool:
-        """Whether targets with these tags sell the amount, none further away than the limit, and
-        were seen to rest in this cycle.
-
-        Freqtrade's rate may be their own price in the book (`price_side` "same"). An order at that
-        rate is no nearer to being filled; with it, neither would sell if the price turned.
-        """
-        way = -1 if trade.is_short else 1
-        near = [
-            (intent.client_id, rests)
-            for intent in (entry.intent for entry in self._orders.open(trade.pair))
-            if (rests := self._orders.resting(intent)) is not None
-            and intent.side == trade.exit_side
-            and intent.tag in tags
-            and intent.price is not None
-            and way * (intent.price - limit) <= 0
-        ]
-        if not near or abs(sum(rests for _, rests in near) - amount) >= step_of(trade) / 2:
-            return False
-        client_id, _ = near[-1]
-        if self._left.get(trade.pair) != client_id:
-            self._left[trade.pair] = client_id
-            logger.info(f"{trade.pair}: the exit ({tags[0]}) is left to target {client_id}.")
-        return True
 
     def create_order(self, **order: Any) -> CcxtOrder:
         """Replaces Freqtrade's method; an exit that is refused while targets rest is sent again
@@ -228,7 +210,9 @@ class TargetKeeper:
         whole = alone and abs(self._stop_orders.there(trade) - trade.amount) <= DUST
         wanted = [] if leaving or not whole else list(self._wanted.of(trade, now))
         for entry in self._orders.open(trade.pair):
-            fitting = next((target for target in wanted if self._fits(entry, target, trade, now)), None)
+            fitting = next(
+                (target for target in wanted if self._fits(entry, target, trade, now)), None
+            )
             if fitting is not None:
                 wanted.remove(fitting)
             elif not self._end(entry):
@@ -243,15 +227,23 @@ class TargetKeeper:
         """Places those that would rest: where the price is there already, the bot decides."""
         way = -1 if trade.is_short else 1
         try:
-            rate = self._bot.exchange.get_rate(
-                trade.pair, refresh=True, side="exit", is_short=trade.is_short
-            )
+            rate = self._taken_at(trade)
             for target in wanted:
                 if way * (target.price - rate) > 0:
                     self._orders.place(trade, target)
         except DependencyException:
             self._refused[trade.pair] = now
             raise
+
+    def _taken_at(self, trade: Trade) -> float:
+        """Returns the price at which an exit would be filled at once, whatever the bot's own rate
+        is; raises Freqtrade's errors."""
+        book = self._bot.exchange.fetch_l2_order_book(trade.pair, 1)
+        orders = book["asks" if trade.is_short else "bids"]
+        if not orders:
+            raise PricingError(f"nobody takes an exit of {trade.pair}")
+        price: float = orders[0][0]
+        return price
 
     def _fits(self, entry: JournalEntry, target: Target, trade: Trade, now: datetime) -> bool:
         intent = entry.intent
@@ -265,8 +257,9 @@ class TargetKeeper:
             and abs(amount - target.amount) < step_of(trade) / 2
         )
 
-    def _follow(self, entry: JournalEntry) -> None:
-        self._and_fit(entry, self._orders.follow)
+    def _follow(self, entry: JournalEntry) -> bool:
+        """Looks at a target; returns whether it had no fill that could be booked."""
+        return self._and_fit(entry, self._orders.follow)
 
     def _end(self, entry: JournalEntry) -> bool:
         """Cancels a target; returns whether it had no fill."""
@@ -284,14 +277,6 @@ class TargetKeeper:
             with self._trying(f"Fitting the stop of {pair} to its position"):
                 self._stop_orders.fit(trade)
         return False
-
-
-def _taken_by(exit_check: Any, tag: str | None) -> tuple[str, ...]:
-    """Returns the tags of the targets that together are this exit, that of the exit itself first;
-    none for any other exit."""
-    if exit_check.exit_type is ExitType.ROI:
-        return WHOLE, PART
-    return (PART,) if exit_check.exit_type is ExitType.PARTIAL_EXIT and tag == PART else ()
 
 
 def _amount_of(pair: str) -> float:

@@ -57,7 +57,7 @@ class TargetOrders:
 
     def resting(self, intent: Intent) -> float | None:
         """Returns how much of it rests, in base currency: less than was asked for where the
-        exchange has cut it. None if the last look since `forget` did not find it resting."""
+        exchange has cut it. None if the last answer since `forget` was not that it rests."""
         return self._resting.get(intent.client_id)
 
     def forget(self) -> None:
@@ -83,6 +83,7 @@ class TargetOrders:
                 time_in_force="GTC",
                 initial_order=False,
             )
+        self._note(str(sent.get("clientOrderId")), sent)
         logger.info(
             f"{trade.pair}: target {sent['id']} ({target.tag}) for {target.amount:g} rests at "
             f"{target.price:g}."
@@ -160,9 +161,13 @@ class TargetOrders:
             found = self._in_journal.look_up(intent)
         except ccxt.BaseError as error:
             raise TemporaryError(f"a target of {intent.pair}: {message_of(error)}") from error
-        if found is not None and state_of(found) is Found.RESTING:
-            self._resting[intent.client_id] = found["amount"] - (found.get("filled") or 0.0)
+        if found is not None:
+            self._note(intent.client_id, found)
         return found
+
+    def _note(self, client_id: str, found: CcxtOrder) -> None:
+        if state_of(found) is Found.RESTING:
+            self._resting[client_id] = found["amount"] - (found.get("filled") or 0.0)
 
     def _settle(self, entry: JournalEntry, found: CcxtOrder | None) -> bool:
         """Books an order that does not rest, and closes its intent; returns whether it could."""
