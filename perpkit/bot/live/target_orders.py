@@ -167,7 +167,7 @@ class TargetOrders:
 
     def _note(self, client_id: str, found: CcxtOrder) -> None:
         if state_of(found) is Found.RESTING:
-            self._resting[client_id] = found["amount"] - (found.get("filled") or 0.0)
+            self._resting[client_id] = (found["amount"] or 0.0) - (found.get("filled") or 0.0)
 
     def _settle(self, entry: JournalEntry, found: CcxtOrder | None) -> bool:
         """Books an order that does not rest, and closes its intent; returns whether it could."""
