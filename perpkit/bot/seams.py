@@ -277,6 +277,7 @@ PARAMETERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Exchange.get_funding_fees", ("self", "pair", "amount", "is_short", "open_date")),
     ("Exchange.fetch_orders", ("self", "pair", "since", "params")),
     ("Exchange.fetch_positions", ("self", "pair", "params")),
+    ("Exchange.fetch_l2_order_book", ("self", "pair", "limit")),
     ("Exchange.cancel_stoploss_order_with_result", ("self", "order_id", "pair", "amount")),
     ("Exchange.get_min_pair_stake_amount", ("self", "pair", "price", "stoploss", "leverage")),
     ("Exchange._contracts_to_amount", ("self", "pair", "num_contracts")),

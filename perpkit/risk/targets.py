@@ -6,6 +6,7 @@ the whole of what is left. Together they never sell more than the position.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from perpkit.risk.scale_out import Ladder, OpenPosition, next_exit
@@ -30,14 +31,15 @@ class Target(NamedTuple):
 
 
 def next_part(
-    ladder: Ladder, position: OpenPosition, least: float, amount_step: float
+    ladder: Ladder, position: OpenPosition, least: Callable[[float], float], amount_step: float
 ) -> Target | None:
     """Returns the next part that `next_exit` sells, and the price at which it does.
 
-    :param least, amount_step: as for `next_exit`
+    :param least: returns that of `next_exit` at a price
+    :param amount_step: as for `next_exit`
 
     >>> position = OpenPosition(entry=100, is_short=False, risk_distance=2, held=8, initial=8)
-    >>> next_part(Ladder(), position, least=5, amount_step=0.5)
+    >>> next_part(Ladder(), position, lambda price: 5, amount_step=0.5)
     Target(price=102.0, amount=4.0, tag='scale_out')
     """
     way = -1 if position.is_short else 1
@@ -46,7 +48,7 @@ def next_part(
         if price <= 0:
             return None
         reached = price * (1 + way * _AT_IT)
-        if amount := next_exit(ladder, position, reached, least, amount_step):
+        if amount := next_exit(ladder, position, reached, least(price), amount_step):
             return Target(price, amount, PART)
     return None
 

@@ -31,19 +31,18 @@ def position(held=1.0, is_short=False, risk=5.0) -> OpenPosition:
     ],
 )
 def test_the_next_part(ladder, held, is_short, least, expected):
-    found = next_part(ladder, position(held, is_short), least, 0.01)
+    found = next_part(ladder, position(held, is_short), lambda _: least, 0.01)
     assert found == (expected and Target(*map(pytest.approx, expected), PART))
 
 
 @pytest.mark.parametrize("risk", [0.0, float("nan")])
 def test_without_a_known_risk_there_is_no_part(risk):
-    assert next_part(LADDER, position(risk=risk), 5, 0.01) is None
+    assert next_part(LADDER, position(risk=risk), lambda _: 5, 0.01) is None
 
 
 def test_a_short_has_no_part_below_nothing():
-    assert (
-        next_part(Ladder((Rung(3, 0.5, 0),)), position(is_short=True, risk=40.0), 5, 0.01) is None
-    )
+    ladder, short = Ladder((Rung(3, 0.5, 0),)), position(is_short=True, risk=40.0)
+    assert next_part(ladder, short, lambda _: 5, 0.01) is None
 
 
 UP, DOWN = Target(105.0, 0.5, PART), Target(95.0, 0.5, PART)
@@ -85,7 +84,7 @@ def test_they_are_what_would_be_sold(given_shares, lots, sold, is_short, risk, w
     rungs = tuple(Rung(n + 1.0, share, float(n)) for n, share in enumerate(given_shares))
     held, way = max(lots - sold, 1) * 0.01, -1 if is_short else 1
     found = OpenPosition(100.0, is_short, risk, held, lots * 0.01)
-    part = next_part(Ladder(rungs), found, least, 0.01)
+    part = next_part(Ladder(rungs), found, lambda _: least, 0.01)
     if part is not None:
         beyond, before = part.price * (1 + way * 1e-6), part.price * (1 - way * 1e-6)
         assert next_exit(Ladder(rungs), found, beyond, least, 0.01) == part.amount

@@ -16,14 +16,16 @@ MINUTE = START.replace(second=0)
 PRICE, R = 50_000.0, 0.05  # the first stop is so far away, a share of the price
 
 # Points of a path: minutes after `MINUTE`, and how far the price is from the entry, in R. The first
-# part is sold at 1 R, all of the rest beyond 2 R; the first stop is at -1 R.
+# part is sold at 1 R, all of the rest beyond 2 R; the first stop is at -1 R. At a touch, the book
+# is at 1 R, and no trade is.
+_TOUCHED = 1.00024
 MOVES = {
     "to the stop": [(3, -1.2)],
     "to the part, and back": [(3, 1.1), (4, -0.5), (5, -1.2)],
     "to the whole": [(3, 1.1), (4, 2.3)],
     "to the whole at once": [(2, 0.8), (3, 2.4)],
     "up and down at once": [(2, 0.8), (3, 1.2), (4, -1.4)],
-    "down after a touch": [(2, 0.97), (3, 0.97), (4, -1.3)],
+    "down after a touch": [(2, _TOUCHED), (3, _TOUCHED), (4, -1.3)],
     "nowhere": [(3, 0.4), (5, -0.4)],
 }
 TROUBLES = (
@@ -36,6 +38,7 @@ TROUBLES = (
     "asleep",
     "trader adds",
 )
+PRICE_SIDES = ("same", "other")
 _LOST = {
     "answers to orders lost": (FaultKind.RESPONSE_LOST, "POST *"),
     "answers to cancellations lost": (FaultKind.RESPONSE_LOST, "DELETE *"),
@@ -52,6 +55,7 @@ class Episode:
     :param leaves: when the bot wants out by itself; `by_force`: on the operator's word
     :param since: when the trouble begins; it lasts for `seconds`
     :param point: at which a bot is killed, from then on
+    :param price_side: of its exits
     """
 
     seed: int
@@ -64,6 +68,7 @@ class Episode:
     since: float
     seconds: float
     point: int
+    price_side: str
 
     @property
     def way(self) -> int:
@@ -109,4 +114,5 @@ def episode(seed: int) -> Episode:
         dice.uniform(1.2, 3),
         dice.choice((60, 120, 180) if gone else (10, 30, 90)),
         dice.randrange(500),
+        dice.choice(PRICE_SIDES),
     )

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -33,6 +33,8 @@ TOLD, LONGEST = 5.5, 10.0  # minutes: when the bot is to leave, and has to have 
 _CALM_CYCLES = 16  # what several orders have cost together is booked a minute later
 # Of what is due: a cycle that fails is followed by half a minute, and the next one is made whole.
 _GRACE = timedelta(seconds=50)
+# So far beyond the last price an order may be the first of the book.
+_FIRST = 1e-4
 # So far beyond a price an order has been passed.
 _PASSED = 0.002
 _LOT = Decimal("0.001")
@@ -42,7 +44,7 @@ SETTINGS = {
     **LIVE,
     "stake_amount": "unlimited",  # by the risk
     "entry_pricing": {"price_side": "other"},
-    "exit_pricing": {"price_side": "other"},
+    "exit_pricing": {"price_side": "other"},  # an episode has its own
     "perpkit": PERPKIT,
 }
 
@@ -59,6 +61,7 @@ class Outcome:
     side: str
     move: str
     trouble: str
+    price_side: str = ""
     risked: bool = False
     targets: int = 0
     stops: int = 0
@@ -92,20 +95,25 @@ class TargetVenue(FaultyVenue):
         return sum((fill.side.sign * fill.quantity for fill in fills), Decimal(0))
 
 
-def run(seed: int) -> Outcome:
-    """Quietly, as one of many."""
+def run(seed: int, price_side: str | None = None) -> Outcome:
+    """Quietly, as one of many.
+
+    :param price_side: instead of the one that is drawn
+    """
+    drawn = episode(seed)
+    drawn = replace(drawn, price_side=price_side or drawn.price_side)
     for name in LOGGED:
         logging.getLogger(name).propagate = False
         logging.getLogger(name).addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with TemporaryDirectory(prefix="targets-") as folder:
-            return rehearse(episode(seed), Path(folder))
+            return rehearse(drawn, Path(folder))
 
 
 def rehearse(drawn: Episode, folder: Path) -> Outcome:
     """A live bot lives through it, with its files in `folder`."""
-    outcome = Outcome(drawn.seed, drawn.side, drawn.move, drawn.trouble)
+    outcome = Outcome(drawn.seed, drawn.side, drawn.move, drawn.trouble, drawn.price_side)
     venue = TargetVenue(FaultPlan(drawn.faults, drawn.seed))
     rehearsal = Rehearsal(drawn, venue, folder, outcome)
     left = rehearsal.first_life()
@@ -133,12 +141,15 @@ class Rehearsal:
         self._whole = Decimal(0)
         self._stop = Decimal(0)
         self._due: dict[str, datetime] = {}
+        self._waiting: set[int] = set()  # exits that rested at the last look
+        self._rested: list[Order] = []  # targets that did
 
     @contextmanager
     def bot(self, at: datetime) -> Iterator[InProcessBot]:
         books = self._folder / "books"
         books.mkdir(exist_ok=True)
         given = {**SETTINGS, "db_url": f"sqlite:///{books}/trades.sqlite"}
+        given["exit_pricing"] = {"price_side": self._drawn.price_side}
         given |= {"serve": self._venue.serve, "userdir": self._folder}
         with bench("WholeTrade", self._drawn.history, at, **given) as bot:
             yield bot
@@ -221,7 +232,8 @@ class Rehearsal:
         exchange.engine.place_order(self._venue.account, new, exchange.market.now())
 
     def _traders(self, bot: InProcessBot) -> None:
-        """What somebody takes of the nearest target, and what the trader buys beside the bot."""
+        """What somebody takes of the nearest target and of the bot's own exits, and what the trader
+        buys beside the bot."""
         venue, drawn = self._venue, self._drawn
         venue.exchange.catch_up()
         engine, now = venue.exchange.engine, venue.exchange.market.now()
@@ -233,11 +245,42 @@ class Rehearsal:
                 share = min(share, nearest.remaining, abs(venue.held))
                 engine.fill_order(venue.account, nearest.id, share, now)
                 del self._bites[0]
+        self._take_exits()
         if not self._added and bot.now >= self._at(drawn.since):
             self._added = True
             side = "BUY" if drawn.way > 0 else "SELL"
             new = NewOrder(BTC, side, "MARKET", _ADDED, client_id=f"{BY_HAND}more")
             engine.place_order(venue.account, new, now)
+
+    def _exits(self) -> list[Order]:
+        """Of the bot, in the book, that are no targets."""
+        return [o for o in self._venue.own() if o.is_open and o.reduce_only and not is_target(o)]
+
+    def _take_exits(self) -> None:
+        """What is first in the book for a cycle, where nothing that rests could be sold else."""
+        venue, way = self._venue, self._drawn.way
+        first = way * venue.exchange.market.price(BTC) + _FIRST * PRICE
+        for order in self._exits():
+            if order.id in self._waiting and way * float(order.price) <= first:
+                share = min(order.remaining, abs(venue.held))
+                now = venue.exchange.market.now()
+                venue.exchange.engine.fill_order(venue.account, order.id, share, now)
+        self._waiting = {order.id for order in self._exits()}
+
+    def _give_up(self, resting: list[Order]) -> None:
+        """Whether a target has made room for an exit of the same size that is no nearer."""
+        way, gone = self._drawn.way, [o for o in self._rested if not o.is_open and not o.executed]
+        self._rested = resting
+        if self._drawn.faults or self._drawn.trouble == "trader adds":
+            return  # it may not be known to rest
+        for order in self._exits():
+            if any(
+                order.id > target.id
+                and order.quantity == target.quantity
+                and way * (order.price - target.price) >= 0
+                for target in gone
+            ):
+                self._outcome.wrong.append(f"exit {order.id} is no nearer than its target was")
 
     def _look(self, bot: InProcessBot, before: int, up_since: datetime) -> None:
         """At the venue after a cycle: what is at risk, what has filled, and what was due."""
@@ -246,6 +289,7 @@ class Rehearsal:
         stops = venue.exchange.engine.open_algos(venue.account)
         resting = [order for order in venue.targets() if order.is_open]
         outcome.risked |= bool(held and stops and resting)
+        self._give_up(resting)
         filled = {fill.order_id for fill in venue.account.fills[before:]}
         outcome.both |= bool(filled & self._of_stops()) and bool(
             filled & {order.id for order in venue.targets()}

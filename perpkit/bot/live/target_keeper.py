@@ -2,7 +2,8 @@
 
 The stop never waits for a target: it covers the whole position until the database has less. A
 target is booked before anything is decided about its trade: before stops are checked, before a stop
-that has triggered is booked, and before an exit is sent, which cancels it first.
+that has triggered is booked, and before an exit is sent, which cancels it first. Only the exit that
+the targets themselves are is left to them, as long as they rest.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import ccxt
-from freqtrade.exceptions import DependencyException, ExchangeError, TemporaryError
+from freqtrade.exceptions import DependencyException, ExchangeError, PricingError, TemporaryError
 from freqtrade.exchange.exchange_types import CcxtOrder
 from freqtrade.persistence import Trade
 
 from perpkit.bot.live.held import DUST
+from perpkit.bot.live.left_exits import LeftExits, tags_of
 from perpkit.bot.live.order_purposes import meaning_of
 from perpkit.bot.live.price_band import on_tick, refusal_code
 from perpkit.bot.live.replaced import replace
@@ -38,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 # A target is moved if its price differs by more: funding changes it by less, all the time.
 _SAME_PRICE = 5e-4
-# The pause after a target was refused.
+# The pause after a target was refused, or cut by the exchange.
 _AGAIN = MINUTE
 
 
@@ -64,7 +66,9 @@ class TargetKeeper:
         self._stop_orders = stop_orders
         self._is_foreign = is_foreign
         self._trying = trying
+        self._left = LeftExits(orders)
         self._refused: dict[str, datetime] = {}
+        self._filled: set[str] = set()  # pairs with a fill that was booked in this cycle
         self._fetch_stop = replace(bot, "exchange.fetch_stoploss_order", self.fetch_stoploss_order)
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
         self._send = replace(bot, "exchange.create_order", self.create_order)
@@ -78,11 +82,14 @@ class TargetKeeper:
 
     def book(self) -> None:
         """Looks at all targets, and books those that have filled. Never raises."""
+        self._orders.forget()
+        self._filled.clear()
         reached = True
         for entry in self._orders.open():
             with self._trying(f"Looking at the target {entry.intent.client_id}"):
                 try:
-                    self._follow(entry)
+                    if not self._follow(entry):
+                        self._filled.add(entry.intent.pair)
                 except TemporaryError as error:
                     if isinstance(error.__cause__, ccxt.NetworkError):
                         reached = False
@@ -121,13 +128,20 @@ class TargetKeeper:
 
     def execute_trade_exit(self, trade: Trade, limit: float, exit_check: Any, **how: Any) -> bool:
         """Replaces Freqtrade's method; cancels the targets first, so that both together never sell
-        more than the position.
+        more than the position. An exit that they are is left to them.
 
         An exit is not held back by a target that cannot be cancelled: both are reduce-only, and the
         exchange may take it or refuse it. It is smaller where the exchange holds more than the
         trade, and reduce-only does not bound it.
         """
         amount, part = trade.amount, how.get("sub_trade_amt")
+        tags = tags_of(exit_check, how.get("exit_tag"))
+        if tags and not self._is_foreign(trade):
+            if trade.pair in self._filled:  # what a fill in part has left is to rest again
+                with self._trying(f"Keeping the targets of {trade.pair}"):
+                    self._keep(trade, datetime.now(UTC), place=True)
+            if self._left.is_left(trade, limit, part or amount, tags):
+                return False
         left = self.withdraw(trade)
         if not trade.is_open:
             return True
@@ -196,7 +210,9 @@ class TargetKeeper:
         whole = alone and abs(self._stop_orders.there(trade) - trade.amount) <= DUST
         wanted = [] if leaving or not whole else list(self._wanted.of(trade, now))
         for entry in self._orders.open(trade.pair):
-            fitting = next((target for target in wanted if self._fits(entry, target, trade)), None)
+            fitting = next(
+                (target for target in wanted if self._fits(entry, target, trade, now)), None
+            )
             if fitting is not None:
                 wanted.remove(fitting)
             elif not self._end(entry):
@@ -211,9 +227,7 @@ class TargetKeeper:
         """Places those that would rest: where the price is there already, the bot decides."""
         way = -1 if trade.is_short else 1
         try:
-            rate = self._bot.exchange.get_rate(
-                trade.pair, refresh=True, side="exit", is_short=trade.is_short
-            )
+            rate = self._taken_at(trade)
             for target in wanted:
                 if way * (target.price - rate) > 0:
                     self._orders.place(trade, target)
@@ -221,9 +235,21 @@ class TargetKeeper:
             self._refused[trade.pair] = now
             raise
 
-    def _fits(self, entry: JournalEntry, target: Target, trade: Trade) -> bool:
+    def _taken_at(self, trade: Trade) -> float:
+        """Returns the price at which an exit would be filled at once, whatever the bot's own rate
+        is; raises Freqtrade's errors."""
+        book = self._bot.exchange.fetch_l2_order_book(trade.pair, 1)
+        orders = book["asks" if trade.is_short else "bids"]
+        if not orders:
+            raise PricingError(f"nobody takes an exit of {trade.pair}")
+        price: float = orders[0][0]
+        return price
+
+    def _fits(self, entry: JournalEntry, target: Target, trade: Trade, now: datetime) -> bool:
         intent = entry.intent
         price, amount = intent.price or 0.0, self._orders.amount(intent)
+        if now - datetime.fromtimestamp(intent.at / 1000, UTC) >= _AGAIN:
+            amount = self._orders.resting(intent) or amount  # there may be room again
         wanted = on_tick(self._bot.exchange, trade.pair, target.price, trade.exit_side)
         return (
             intent.side == trade.exit_side
@@ -231,8 +257,9 @@ class TargetKeeper:
             and abs(amount - target.amount) < step_of(trade) / 2
         )
 
-    def _follow(self, entry: JournalEntry) -> None:
-        self._and_fit(entry, self._orders.follow)
+    def _follow(self, entry: JournalEntry) -> bool:
+        """Looks at a target; returns whether it had no fill that could be booked."""
+        return self._and_fit(entry, self._orders.follow)
 
     def _end(self, entry: JournalEntry) -> bool:
         """Cancels a target; returns whether it had no fill."""

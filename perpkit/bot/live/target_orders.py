@@ -44,6 +44,7 @@ class TargetOrders:
         self._intents = sent.intents
         self._in_journal = OpenIntents(bot, sent)
         self._closed = closed
+        self._resting: dict[str, float] = {}
 
     def open(self, pair: str | None = None) -> list[JournalEntry]:
         """Returns the targets that may be at the exchange, oldest first. Makes no request."""
@@ -53,6 +54,15 @@ class TargetOrders:
         """Returns its amount in base currency."""
         amount: float = self._exchange._contracts_to_amount(intent.pair, intent.amount)
         return amount
+
+    def resting(self, intent: Intent) -> float | None:
+        """Returns how much of it rests, in base currency: less than was asked for where the
+        exchange has cut it. None if the last answer since `forget` was not that it rests."""
+        return self._resting.get(intent.client_id)
+
+    def forget(self) -> None:
+        """Discards what `resting` knows, before a new look at all of them."""
+        self._resting.clear()
 
     def trade_of(self, intent: Intent) -> Trade | None:
         """Returns the open trade that a target belongs to, or None."""
@@ -73,6 +83,7 @@ class TargetOrders:
                 time_in_force="GTC",
                 initial_order=False,
             )
+        self._note(str(sent.get("clientOrderId")), sent)
         logger.info(
             f"{trade.pair}: target {sent['id']} ({target.tag}) for {target.amount:g} rests at "
             f"{target.price:g}."
@@ -145,10 +156,18 @@ class TargetOrders:
                 self._exchange._api.cancel_order(order.id, order.pair)
 
     def _look_up(self, intent: Intent) -> CcxtOrder | None:
+        self._resting.pop(intent.client_id, None)
         try:
-            return self._in_journal.look_up(intent)
+            found = self._in_journal.look_up(intent)
         except ccxt.BaseError as error:
             raise TemporaryError(f"a target of {intent.pair}: {message_of(error)}") from error
+        if found is not None:
+            self._note(intent.client_id, found)
+        return found
+
+    def _note(self, client_id: str, found: CcxtOrder) -> None:
+        if state_of(found) is Found.RESTING:
+            self._resting[client_id] = (found["amount"] or 0.0) - (found.get("filled") or 0.0)
 
     def _settle(self, entry: JournalEntry, found: CcxtOrder | None) -> bool:
         """Books an order that does not rest, and closes its intent; returns whether it could."""

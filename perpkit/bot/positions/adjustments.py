@@ -7,6 +7,7 @@ loop in dry-run and live; most of the time it returns None after one comparison.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from math import nan
 
 from freqtrade.persistence import LocalTrade
@@ -86,7 +87,7 @@ class Adjustments:
         if not self._settings.use.scale_out:
             return None
         position = position_of(trade, self._risks.of(trade))
-        least = self._contracts.least_notional(trade.pair, trade.open_rate)
+        least = partial(self._contracts.least_notional, trade.pair)
         return next_part(self._settings.scale_out, position, least, step_of(trade))
 
     def _scaled_out(self, trade: LocalTrade, rate: float) -> float:

@@ -88,6 +88,20 @@ def test_the_ladder(is_short, leverage, rates, sold):
     assert [sell(adjustments, trade, price) for price in prices] == pytest.approx(sold)
 
 
+@pytest.mark.parametrize(
+    ("is_short", "smallest", "expected"),
+    [(False, 0.33, 0.5), (False, 0.34, None), (True, 0.33, 0.5), (True, 0.34, None)],
+)
+def test_the_next_part_is_what_would_be_sold_at_its_price(is_short, smallest, expected):
+    """Half of the position, where the smallest order is 1.5 times the smallest amount."""
+    adjustments, _ = made(cost=1e-9, step=smallest)
+    trade = stack.simulated(is_short=is_short)
+    found = adjustments.next_part(trade)
+    assert (found and found.amount) == expected
+    rate = stack.mirrored(105.0) if is_short else 105.0
+    assert adjustments.may_act(trade, rate) is (found is not None)
+
+
 def test_what_is_off_does_nothing():
     adjustments, _ = made(replace(SETTINGS, use=Switches(scale_out=False)))
     assert adjustments.adjust(stack.simulated(), ENTRY + HOUR, 150.0, False) is None
