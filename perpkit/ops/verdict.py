@@ -69,7 +69,8 @@ def verdict(
             _of_run(source, ideas, known, given, seed, as_json=as_json)
             return
         of_a_run = {"log": log, "config": config, "userdir": userdir, "datadir": datadir}
-        if found := [name for name, value in of_a_run.items() if value is not None]:
+        found = [name for name, value in of_a_run.items() if value is not None]
+        if found and source.exists():  # else the name is what is wrong
             raise BadInputError(
                 f"{found[0]} is for the directory of a walk-forward, and {source} is none; --ideas "
                 "says how many variants were tried"
@@ -151,6 +152,7 @@ def _of_run(
             "passes": found.gate.passes,
             "said": said,
             "middles": proposed and proposed.middles,
+            "chances": proposed and proposed.chances,
             "defaults": proposed and proposed.defaults,
             **asdict(found),
         }

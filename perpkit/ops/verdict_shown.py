@@ -89,14 +89,16 @@ def _print_parameters(console: Console, found: Verdict, proposed: Proposed | Non
     from rich.table import Table
 
     table = Table(
-        "parameter", "chosen by the windows", "scatter", "middle", "default by the rule",
+        "parameter", "chosen by the windows", "scatter", "middle", "agree by chance",
+        "default by the rule",
         box=None, padding=(0, 2, 0, 0),
     )  # fmt: skip
     for one in found.stability:
-        given = ("", "")
+        given = ("", "", "")
         if proposed is not None:
-            middle = str(proposed.middles[one.parameter])
-            given = (middle, middle if one.parameter in proposed.defaults else "as it was")
+            middle, chance = (str(proposed.middles[one.parameter]), proposed.chances[one.parameter])
+            default = middle if one.parameter in proposed.defaults else "as it was"
+            given = (middle, f"{chance:.1%}", default)
         chosen = " ".join(
             f"{value:g}" if isinstance(value, float) else str(value) for value in one.chosen
         )

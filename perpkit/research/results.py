@@ -217,7 +217,7 @@ def _from_database(path: Path, strategy: str | None, balance: float | None) -> R
         decisions=tuple(one for one in decisions if traded.has(one.at.timestamp())),
         recorded_balance=recorded,
         strategies=names,
-        timeframes=tuple(dict.fromkeys(_timeframe(row.timeframe) for row in own)),
+        timeframes=tuple(dict.fromkeys(_timeframe(row.timeframe) for row in own if row.timeframe)),
     )
 
 

@@ -4,9 +4,9 @@ The rule, see docs/proof.md: in each window but the last, the plateau is the bes
 epochs by loss, at least `LEAST_EPOCHS`, all of them with enough trades to have a loss; a number's
 value there is the median of the plateau, any other value its most frequent one. Their middle is the
 median, or the most frequent one, of these windows. It becomes the default where these windows agree
-on the parameter, and else the parameter keeps the one that it had. The last window is left out, so
-that its test has seen nothing of the defaults. A target table, `roi`, has none: hyperopt draws its
-times, so that no two tables have the same ones.
+on the parameter by more than chance, and else the parameter keeps the one that it had. The last
+window is left out, so that its test has seen nothing of the defaults. A target table, `roi`, has
+none: hyperopt draws its times, so that no two tables have the same ones.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from math import ceil
 from statistics import fmean, median, median_low
 from typing import Any
 
+import numpy as np
+
 from perpkit.checks import is_number
 from perpkit.walkforward.record import Epoch, WindowResult
 from perpkit.walkforward.stitching import flat
 
 SHARE, LEAST_EPOCHS = 0.1, 5
-# Of twelve windows that choose at random, so little scatter has a probability of 0.5%: with the
-# dozen parameters of a strategy, none of them is likely to seem agreed on by chance.
-AGREED = 0.5
+# With the dozen parameters of a strategy, none of them is likely to seem agreed on by chance.
+MOST_CHANCE = 0.005
+_DRAWS = 20_000
 _TARGETS = "roi"
 
 Values = Mapping[str, Any]
@@ -33,14 +35,20 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Proposed:
-    """By `space.parameter`.
+    """What all windows but the last give, by `space.parameter`.
 
-    :param middles: of the plateaus of all windows but the last
-    :param defaults: those of them on which the windows agree; other parameters keep theirs
+    :param middles: of their plateaus
+    :param chances: how likely as many windows scatter as little that choose at random
     """
 
     middles: dict[str, Any]
-    defaults: dict[str, Any]
+    chances: dict[str, float]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The middles on which the windows agree; other parameters keep their defaults."""
+        agreed = (name for name, chance in self.chances.items() if chance <= MOST_CHANCE)
+        return {name: self.middles[name] for name in agreed}
 
 
 def proposed(results: Sequence[WindowResult]) -> Proposed:
@@ -52,9 +60,12 @@ def proposed(results: Sequence[WindowResult]) -> Proposed:
     if len(results) < 3:
         raise ValueError(f"windows must be at least 3 for defaults, got {len(results)}")
     before = results[:-1]
-    middles = middle(map(plateau, before))
-    agreed = {one.parameter for one in stability(before) if (one.scatter or 0) <= AGREED}
-    return Proposed(middles, {name: middles[name] for name in middles if name in agreed})
+    tried = _by_name(map(_comparable, _epochs(before)))
+    moved = {one.parameter: one.chosen for one in stability(before)}
+    return Proposed(
+        middle(map(plateau, before)),
+        {name: _chance(chosen, tried[name]) for name, chosen in moved.items()},
+    )
 
 
 def plateau(result: WindowResult) -> dict[str, Any]:
@@ -142,6 +153,20 @@ def _most_frequent(values: Sequence[Any]) -> Any:
 def _scatter(chosen: Sequence[Any], tried: Sequence[Any]) -> float | None:
     whole = _spread(tried)
     return _spread(chosen) / whole if whole else None
+
+
+def _chance(chosen: Sequence[Any], tried: Sequence[Any]) -> float:
+    """Returns how likely as many values that are drawn from those tried scatter as little."""
+    kinds = list(dict.fromkeys(map(repr, tried)))
+    codes = np.array([kinds.index(repr(value)) for value in tried])
+    drawn = np.random.default_rng(0).choice(codes, (_DRAWS, len(chosen)))
+    if all(is_number(value) for value in (*chosen, *tried)):
+        numbers = np.array([float(kind) for kind in kinds])[drawn]
+        away = np.abs(numbers - np.median(numbers, axis=1, keepdims=True))
+        found = away.mean(axis=1)
+    else:
+        found = 1 - np.max([(drawn == code).mean(axis=1) for code in range(len(kinds))], axis=0)
+    return float(np.mean(found <= _spread(chosen) * (1 + 1e-9) + 1e-12))
 
 
 def _spread(values: Sequence[Any]) -> float:

@@ -33,7 +33,7 @@ from perpkit.walkforward.record import Epoch, Request, Run, Sample, Window, Wind
 REQUEST = "request.json"
 _RESULT = "result.json"
 _OUT, _IN, _TRIALS = "out_of_sample.feather", "in_sample.feather", "trials.feather"
-_GAP, _LONGEST = timedelta(days=1), timedelta(weeks=1)
+_LONGEST = timedelta(weeks=1)
 
 Content = Mapping[str, bytes]
 
@@ -223,21 +223,21 @@ def _of_another(result: WindowResult, window: Window) -> str | None:
         return None
     if not _spans(within, window.train_start, window.train_end):
         return _IN
-    return None if result.trials.index.equals(within.daily.index) else _TRIALS
+    return None if result.trials.index.equals(dates_of(within.daily.index)) else _TRIALS
 
 
 def _spans(sample: Sample, start: datetime, end: datetime) -> bool:
     """Whether its candles are of these days.
 
-    The first one may go on at the start, or be a later one, where those stored begin later. The
-    last one opens up to two candles before the end: training ends a candle earlier, and candles of
-    weeks end within it. A day more is for a gap in the candles.
+    The first one may go on at the start, or be a later one, where those stored begin later. They
+    may end anywhere, for data may have gaps, which Freqtrade does not fill at the end of a range.
     """
     times = sample.equity.index
     if times.empty:
         return False
     step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else _LONGEST
-    return bool(start - step < times[0] and end - 2 * step - _GAP <= times[-1] <= end)
+    # Of pandas before 3, a Timedelta in ms is lost in a sum with a datetime.
+    return bool(start - pd.Timedelta(step).to_pytimedelta() < times[0] and times[-1] <= end)
 
 
 def _epoch(found: Mapping[str, Any]) -> Epoch:

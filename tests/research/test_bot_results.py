@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
@@ -176,6 +177,13 @@ def test_a_breakers_lock_that_was_released_counts(database):
         PairLocks.unlock_reason(reason, START + timedelta(hours=1))
     Trade.commit()
     assert {lock.reason for lock in load_results(database).locks} == {"Crash: why", *reasons}
+
+
+def test_a_trade_without_a_timeframe_is_of_no_other_one(database):
+    """Databases of early versions of Freqtrade have such trades."""
+    with sqlite3.connect(database) as found:
+        found.execute("UPDATE trades SET timeframe = CASE id WHEN 1 THEN NULL ELSE 5 END")
+    assert load_results(database).timeframes == ("5m",)
 
 
 def test_the_file_is_not_changed(database):

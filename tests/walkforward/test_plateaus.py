@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
 from perpkit.walkforward.plateaus import (
-    Proposed,
     has_target_tables,
     middle,
     plateau,
@@ -65,7 +65,7 @@ def test_a_table_of_targets_has_no_default():
     ]
     windows = [result(number, FLAT, tried=tuple(each)) for number in (1, 2, 3)]
     assert has_target_tables(windows)
-    assert proposed(windows).defaults == {"buy.rsi": 30}
+    assert proposed(windows).middles == {"buy.rsi": 30}
     assert [one.parameter for one in stability(windows)] == ["buy.rsi"]
     assert not has_target_tables([tried(1, {"rsi": [30] * 5}, [1.0] * 5)])
 
@@ -75,26 +75,49 @@ def test_what_is_proposed_is_frozen_before_the_last_window(last):
     losses = [1.0] * 5
     windows = [tried(n, {"rsi": [value] * 5}, losses) for n, value in enumerate([10, 30, 20], 1)]
     found = proposed([*windows, tried(4, {"rsi": [last] * 5}, losses)])
-    assert found == Proposed({"buy.rsi": 20}, {})
+    assert found.middles == {"buy.rsi": 20}
+    assert found == proposed([*windows, tried(4, {"rsi": [20] * 5}, losses)])
+
+
+NUMBERS = [*range(10, 51)]
 
 
 @pytest.mark.parametrize(
-    ("chosen", "agreed"),
+    ("chosen", "kinds", "agreed"),
     [
-        ([30, 30, 30, 30], True),
-        ([30, 30, 20, 40], True),
-        ([10, 50, 30, 10], False),  # as far apart as what was tried
+        ([30] * 5, NUMBERS, True),
+        ([30] * 11, NUMBERS, True),
+        ([28, 30, 32, 30, 29, 31, 30, 30, 33, 27, 30], NUMBERS, True),
+        ([10, 50, 30, 10, 20, 44, 12, 37, 48, 21, 33], NUMBERS, False),  # as what was tried
+        ([20, 25, 23], NUMBERS, False),  # near each other by chance
+        ([30, 30], NUMBERS, False),
+        ([True] * 11, [True, False], True),
+        ([True] * 9 + [False] * 2, [True, False], False),
+        ([True] * 5, [True, False], False),
+        ([None] * 11, [None, 2.0], True),
     ],
 )
-def test_what_windows_do_not_agree_on_keeps_its_default(chosen, agreed):
+def test_windows_agree_only_where_chance_would_hardly_do_so(chosen, kinds, agreed):
     """Each tries the same values, and the best one is its choice."""
     windows = [
-        tried(number, {"rsi": [best, 10, 20, 30, 40, 50]}, [0.0, *[1.0] * 5])
-        for number, best in enumerate([*chosen, 10], 1)
+        tried(number, {"p": [best, *kinds, *kinds, *kinds]}, [0.0, *[1.0] * 3 * len(kinds)])
+        for number, best in enumerate([*chosen, kinds[0]], 1)
     ]
     found = proposed(windows)
-    assert found.middles.keys() == {"buy.rsi"}
+    assert found.middles.keys() == found.chances.keys() == {"buy.p"}
     assert found.defaults == (found.middles if agreed else {})
+
+
+@pytest.mark.parametrize("kinds", [NUMBERS, [True, False], ["a", "b", "c", "d"]])
+def test_windows_that_choose_at_random_seldom_agree(kinds):
+    dice, agreed = random.Random(1), 0
+    for _ in range(60):
+        windows = [
+            tried(n, {"p": [dice.choice(kinds) for _ in range(40)]}, [0.0, *[1.0] * 39])
+            for n in range(1, 8)
+        ]
+        agreed += bool(proposed(windows).defaults)
+    assert agreed <= 3
 
 
 @pytest.mark.parametrize(

@@ -116,12 +116,11 @@ def test_files_of_another_window_are_refused(tmp_path, names, one, other):
     [
         ((0, 0), (0, 0), False),
         ((9, 0), (0, 0), False),  # the first candles that are stored are later
-        ((0, 25), (0, 0), False),  # they are 1h; one is the usual end, and a day may be missing
-        ((0, 24 + 3), (0, 0), True),
+        ((0, 1), (0, 0), False),  # training ends a candle earlier
+        ((0, 90), (0, 90), False),  # a gap at the end is not filled
         ((-1, 0), (0, 0), True),
         ((0, -1), (0, 0), True),
         ((0, 0), (9, 24 + 2), False),
-        ((0, 0), (0, 24 + 3), True),
         ((0, 0), (-1, 0), True),
         ((0, 0), (0, -1), True),
     ],
@@ -152,7 +151,7 @@ def test_equity_is_of_the_days_of_its_window(tmp_path, train, other, refused):
 
 @pytest.mark.parametrize(
     ("first", "weeks", "refused"),
-    [(-2, 5, False), (5, 4, False), (-2, 4, False), (5, 1, True), (-9, 5, True), (-2, 6, True)],
+    [(-2, 5, False), (5, 4, False), (-2, 4, False), (5, 1, False), (-9, 5, True), (-2, 6, True)],
 )
 def test_candles_of_weeks_need_not_open_with_a_window(tmp_path, first, weeks, refused):
     """

@@ -447,11 +447,18 @@ def test_the_epochs_of_a_hyperopt(tmp_path):
 
 
 @pytest.mark.parametrize("option", ["log", "config", "userdir", "datadir"])
-@pytest.mark.parametrize("name", ["r.csv", "r.fthypt", "none.csv"])
+@pytest.mark.parametrize("name", ["r.csv", "r.fthypt"])
 def test_what_is_of_a_run_is_refused_beside_a_table(tmp_path, option, name):
-    path = write_table(tmp_path / "r.csv", ["date,a", "2021-01-01,0.1"]).with_name(name)
+    path = write_table(tmp_path / name, ["date,a", "2021-01-01,0.1"])
     words = f"Error: {option} is for the directory of a walk-forward, and {path} is none; --ideas"
     assert words in said("verdict", path, f"--{option}", tmp_path / "x", code=2)
+
+
+@pytest.mark.parametrize("name", ["none.csv", "walkforward/Typo"])
+def test_a_name_that_is_wrong_is_blamed_on_no_option(tmp_path, name):
+    found = said("verdict", tmp_path / name, "--userdir", tmp_path, code=2)
+    assert str(tmp_path / name) in found
+    assert "is for the directory" not in found
 
 
 def test_a_directory_that_is_no_run(tmp_path):

@@ -96,10 +96,14 @@ def _whole(source: Source, name: str, column: Any, rows: int) -> NDArray[Any]:
 
 def _flags(source: Source, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
     """Returns flags; 0 and 1 are some, too."""
-    if values.dtype != bool and len(others := values[~np.isin(values, (0, 1))]):
+    try:
+        others = values[~np.isin(values, (0, 1))].tolist() if values.dtype != bool else []
+    except TypeError:  # as pandas' NA among flags
+        others = [each for each in values.tolist() if each is pd.NA]
+    if others:
         raise ValueError(
             f"{source.name} must return true or false in each candle as {name}, got "
-            f"{shown(others.tolist()[0])}"
+            f"{shown(others[0])}"
         )
     return values.astype(bool)
 

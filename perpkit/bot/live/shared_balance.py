@@ -43,8 +43,9 @@ class SharedBalance:
         self._bot, self._coin = bot, wallet_coin(config)
         # In single-asset mode the exchange adds up USDT alone, and a configuration whose proxy coin
         # is the stake currency fits either mode.
-        self._asks = proxy_coin(config) is None and self._coin != "USDT"
-        self._multi_assets = True  # as declared, until the account answers
+        self._fits_either = proxy_coin(config) is None
+        self._asks = self._fits_either and self._coin != "USDT"
+        self._multi_assets: bool | None = None if self._asks else True
         self._fetch = replace(bot, "api.fetch_balance", self.fetch_balance)
         try:
             bot.wallets.update()  # Freqtrade has read the balance before
@@ -54,16 +55,23 @@ class SharedBalance:
     def fetch_balance(self, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Replaces ccxt's method, whose `total` has the profit of open positions in it."""
         balances: dict[str, Any] = self._fetch(params or {})
-        total = (balances.get("info") or {}).get("totalMarginBalance")
-        row = balances.get(self._coin)
-        if row is not None and total is not None and self._adds_up_all():
-            row["total"] = float(total)
-        return balances
-
-    def _adds_up_all(self) -> bool:
+        info = balances.get("info") or {}
+        if (total := info.get("totalMarginBalance")) is None:
+            return balances
         if self._asks and (answer := _multi_assets(self._bot)) is not None:
             self._multi_assets = answer
-        return self._multi_assets
+        row, whole = balances.get(self._coin), float(total)
+        if row is None:
+            # ccxt leaves out an asset that was never used, though entries can be made in it.
+            if self._fits_either and self._multi_assets and whole > 0:
+                free = float(info["availableBalance"])
+                balances[self._coin] = {"free": free, "used": whole - free, "total": whole}
+        elif self._multi_assets is None:
+            # No answer yet. Too small a total would be taken for a loss, and halt the bot.
+            row["total"] = max(row["total"], whole)
+        elif self._multi_assets:
+            row["total"] = whole
+        return balances
 
 
 def wrong_account(bot: Any) -> Contradiction | None:

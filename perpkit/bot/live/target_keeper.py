@@ -69,6 +69,7 @@ class TargetKeeper:
         self._left = LeftExits(orders)
         self._refused: dict[str, datetime] = {}
         self._filled: set[str] = set()  # pairs with a fill that was booked in this cycle
+        self._placing = True
         self._fetch_stop = replace(bot, "exchange.fetch_stoploss_order", self.fetch_stoploss_order)
         self._exit = replace(bot, "bot.execute_trade_exit", self.execute_trade_exit)
         self._send = replace(bot, "exchange.create_order", self.create_order)
@@ -102,6 +103,7 @@ class TargetKeeper:
 
         :param place: False in a stopped bot, which only cancels
         """
+        self._placing = place
         for entry in self._orders.open():
             if self._orders.trade_of(entry.intent) is None:
                 with self._trying(f"Ending the target {entry.intent.client_id}"):
@@ -136,10 +138,11 @@ class TargetKeeper:
         """
         amount, part = trade.amount, how.get("sub_trade_amt")
         tags = tags_of(exit_check, how.get("exit_tag"))
-        if tags and not self._is_foreign(trade):
+        # An exit of the bot ends an addition that is open, which a target does not.
+        if tags and not trade.has_open_orders and not self._is_foreign(trade):
             if trade.pair in self._filled:  # what a fill in part has left is to rest again
                 with self._trying(f"Keeping the targets of {trade.pair}"):
-                    self._keep(trade, datetime.now(UTC), place=True)
+                    self._keep(trade, datetime.now(UTC), place=self._placing)
             if self._left.is_left(trade, limit, part or amount, tags):
                 return False
         left = self.withdraw(trade)

@@ -296,6 +296,11 @@ SIGNALS = Signals(NO, NO, NO, NO, HALF, HALF)
         ("enter_short", [0, 2, 1], "true or false in each candle as enter_short, got 2"),
         ("exit_long", [0.0, np.nan, 1.0], "true or false in each candle as exit_long, got nan"),
         ("exit_short", [True, None, False], "true or false in each candle as exit_short, got None"),
+        (
+            "exit_short",
+            [True, pd.NA, False],
+            "true or false in each candle as exit_short, got <NA>",
+        ),
         ("exit_short", ["no", "yes", ""], "true or false in each candle as exit_short, got 'no'"),
         ("long_confidence", ["no", "yes", ""], "numbers as long_confidence: could not convert"),
         ("short_confidence", [{}, 1.0, 0.5], "numbers as short_confidence: float()"),

@@ -95,7 +95,8 @@ MULTI, SINGLE = {"multiAssetsMargin": "true"}, {"multiAssetsMargin": False}
         ("USDT", [OSError("not asked")], [950.5]),  # in single-asset mode it is that of USDT alone
         ("USDC", [MULTI], [950.5]),
         ("USDC", [SINGLE], [930.0]),
-        ("USDC", [OSError("no answer"), {}], [950.5, 950.5]),  # as the configuration declares
+        ("USDC", [OSError("no answer"), {}], [950.5, 950.5]),  # the larger, until it answers
+        ("USDC", [OSError("no answer"), SINGLE], [950.5, 930.0]),
         ("USDC", [SINGLE, {}, MULTI, {}], [930.0, 930.0, 950.5, 950.5]),
     ],
 )
@@ -109,6 +110,30 @@ def test_a_stake_currency_that_is_the_proxy_coin_has_the_total(coin, answers, to
     assert found == totals
     other = {name: row["total"] for name, row in ORDINARY.items() if name not in ("info", coin)}
     assert bot.seen == other
+
+
+def test_a_total_of_another_coin_is_no_loss_while_the_mode_is_unknown():
+    """In single-asset mode the total is that of USDT, of which there is none."""
+    balances = {**ORDINARY, "info": {"totalMarginBalance": "0.0"}}
+    bot = Bot(balances, OSError(), margin_mode="cross", proxy_coin="USDC", stake_currency="USDC")
+    SharedBalance(bot)
+    assert bot.seen["USDC"] == 930.0
+
+
+@pytest.mark.parametrize(
+    ("coin", "answer", "row"),
+    [
+        ("USDT", MULTI, {"free": 900.5, "used": 50.0, "total": 950.5}),
+        ("USDC", MULTI, {"free": 900.5, "used": 50.0, "total": 950.5}),
+        ("USDC", SINGLE, None),
+        ("USDC", OSError("no answer"), None),
+    ],
+)
+def test_a_stake_currency_that_was_never_used_has_a_row(coin, answer, row):
+    balances = {"BTC": {"free": 1.0, "used": 0.0, "total": 1.0}, "info": BALANCES["info"]}
+    bot = Bot(balances, answer, margin_mode="cross", proxy_coin=coin, stake_currency=coin)
+    SharedBalance(bot)
+    assert bot.exchange._api.fetch_balance({}).get(coin) == row
 
 
 @pytest.mark.parametrize("left_out", ["BNFCR", "info"])
