@@ -1,7 +1,7 @@
 """The spread of daily returns, and the Sharpe ratio: where only rounding moves, there is none.
 
 Returns are fractions, computed from growth of about 1. Where each day makes the same, what rounding
-leaves is about 1e-16, whatever the return; a ratio to it is about 1e14 and says nothing.
+leaves is about 1e-16, for any return; a ratio to it is about 1e14 and says nothing.
 """
 
 from __future__ import annotations

@@ -60,12 +60,10 @@ def proposed(results: Sequence[WindowResult]) -> Proposed:
     if len(results) < 3:
         raise ValueError(f"windows must be at least 3 for defaults, got {len(results)}")
     before = results[:-1]
+    chosen = _by_name(map(_comparable, before))
     tried = _by_name(map(_comparable, _epochs(before)))
-    moved = {one.parameter: one.chosen for one in stability(before)}
-    return Proposed(
-        middle(map(plateau, before)),
-        {name: _chance(chosen, tried[name]) for name, chosen in moved.items()},
-    )
+    chances = {name: _chance(chosen[name], tried[name]) for name in chosen if name in tried}
+    return Proposed(middle(map(plateau, before)), chances)
 
 
 def plateau(result: WindowResult) -> dict[str, Any]:

@@ -312,7 +312,7 @@ def test_what_goes_wrong_is_seen(tmp_path, monkeypatch):
 
 @pytest.fixture(params=[signal.SIGTERM, signal.SIGHUP])
 def ending(request):
-    """One of the signals that end a run, with its default action, whatever started the tests."""
+    """One of the signals that end a run, with its default action, which CI has taken away."""
     before = signal.signal(request.param, signal.SIG_DFL)
     yield request.param
     signal.signal(request.param, before)

@@ -246,6 +246,8 @@ def test_an_exit_is_left_to_targets_only_while_they_are_it():
             found["beside the trader's own"] = goes_on()
         with mock.patch.object(Trade, "has_open_orders", True):
             found["while an addition is open"] = goes_on()
+        with mock.patch.object(keeper._left, "is_left", side_effect=KeyError("a fault of ours")):
+            found["where that cannot be decided"] = goes_on()
         fault = add_fault(venue, FaultKind.RESET, f"GET {ORDER}")
         found["not looked at"] = goes_on()
         remove_fault(venue, fault)

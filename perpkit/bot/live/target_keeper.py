@@ -138,13 +138,8 @@ class TargetKeeper:
         """
         amount, part = trade.amount, how.get("sub_trade_amt")
         tags = tags_of(exit_check, how.get("exit_tag"))
-        # An exit of the bot ends an addition that is open, which a target does not.
-        if tags and not trade.has_open_orders and not self._is_foreign(trade):
-            if trade.pair in self._filled:  # what a fill in part has left is to rest again
-                with self._trying(f"Keeping the targets of {trade.pair}"):
-                    self._keep(trade, datetime.now(UTC), place=self._placing)
-            if self._left.is_left(trade, limit, part or amount, tags):
-                return False
+        if tags and self._is_left(trade, limit, part or amount, tags):
+            return False
         left = self.withdraw(trade)
         if not trade.is_open:
             return True
@@ -156,6 +151,18 @@ class TargetKeeper:
             return False
         placed: bool = self._exit(trade, limit, exit_check, **how)
         return placed
+
+    def _is_left(self, trade: Trade, limit: float, amount: float, tags: tuple[str, ...]) -> bool:
+        """Whether an exit is left to its targets; what goes wrong here holds no exit back."""
+        left = False
+        with self._trying(f"Leaving an exit of {trade.pair} to its targets"):
+            # An exit of the bot ends an addition that is open, which a target does not.
+            if not trade.has_open_orders and not self._is_foreign(trade):
+                if trade.pair in self._filled:  # what a fill in part has left is to rest again
+                    with self._trying(f"Keeping the targets of {trade.pair}"):
+                        self._keep(trade, datetime.now(UTC), place=self._placing)
+                left = self._left.is_left(trade, limit, amount, tags)
+        return left
 
     def create_order(self, **order: Any) -> CcxtOrder:
         """Replaces Freqtrade's method; an exit that is refused while targets rest is sent again
@@ -239,12 +246,12 @@ class TargetKeeper:
             raise
 
     def _taken_at(self, trade: Trade) -> float:
-        """Returns the price at which an exit would be filled at once, whatever the bot's own rate
-        is; raises Freqtrade's errors."""
+        """Returns the price at which an exit would be filled at once, which need not be the bot's
+        own rate; raises Freqtrade's errors."""
         book = self._bot.exchange.fetch_l2_order_book(trade.pair, 1)
         orders = book["asks" if trade.is_short else "bids"]
         if not orders:
-            raise PricingError(f"nobody takes an exit of {trade.pair}")
+            raise PricingError(f"no order in the book would take an exit of {trade.pair}")
         price: float = orders[0][0]
         return price
 
