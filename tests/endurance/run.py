@@ -252,7 +252,7 @@ class _Playing:
         return bool(held or Trade.get_open_trades() or engine.open_orders(account))
 
     def _judge(self) -> None:
-        found, watch = self._found, self._venue.watch
+        found = self._found
         for name, fault in self._faults:
             found.strikes[str(fault.kind)] += self._faults.strikes(name)
         # A target is in the database from its first fill on.
@@ -264,10 +264,6 @@ class _Playing:
         positions = self._venue.exchange.engine.positions(self._venue.account)
         found.flat = not any(view.amount for view in positions)
         found.halted = self._bot.bot.state is State.STOPPED
-        found.inexcusable_s = watch.inexcusable_ms / 1000
-        found.bare_s = watch.bare_ms / 1000
-        found.breaches = Counter(str(each.invariant) for each in watch.breaches)
-        found.details = [_said(each) for each in watch.breaches if not self._is_excused(each)]
         found.grown = own_objects() - self._first_objects
         found.judged = True
 
@@ -291,8 +287,12 @@ class _Playing:
         self._look(self._found)
 
     def _note(self) -> None:
-        """What is known at any time."""
-        found = self._found
+        """What is known at any time, also where the bot's database cannot be read."""
+        found, watch = self._found, self._venue.watch
+        found.inexcusable_s = watch.inexcusable_ms / 1000
+        found.bare_s = watch.bare_ms / 1000
+        found.breaches = Counter(str(each.invariant) for each in watch.breaches)
+        found.details = [_said(each) for each in watch.breaches if not self._is_excused(each)]
         found.days = (self._bot.now - START) / DAY
         found.seconds = time.perf_counter() - self._began
         found.unhandled, found.levels = self._log.unhandled, self._log.levels
