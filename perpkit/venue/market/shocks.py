@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.market.candles import Candles, Floats, PriceKind, Times, path_within
@@ -27,6 +28,16 @@ class Shocks:
 
     def at(self, times: Times) -> Floats:
         out: Floats = np.interp(times, self.times, self.factors)
+        return out
+
+    def moves(self, since: Times, until: Times) -> NDArray[np.bool_]:
+        """Whether the factor changes within each of the spans [since, until], ms."""
+        # Of each stretch between points, and how many such come before it.
+        moving = np.concatenate(([False], np.diff(self.factors) != 0, [False]))
+        before = np.concatenate(([0], np.cumsum(moving)))
+        first = self.times.searchsorted(since, side="right")
+        last = self.times.searchsorted(until, side="left")
+        out: NDArray[np.bool_] = before[last + 1] > before[first]
         return out
 
 
@@ -66,8 +77,7 @@ def shocked(candles: Candles, ms: int, over: Shocks, now: int, tick: float | Non
     :param candles: stored candles of length `ms`, of the finest interval on record
     :param tick: grid that prices are rounded to; None for no rounding
     """
-    closes = candles.time + ms
-    within = (closes > over.times[0]) & (candles.time < over.times[-1]) | (closes > now)
+    within = over.moves(candles.time, candles.time + ms - 1) | (candles.time + ms > now)
     factor = over.at(candles.time)
     prices = [column * factor for column in candles.columns()[1:5]]  # open, high, low, close
     volume = candles.volume.copy()

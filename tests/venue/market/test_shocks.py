@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.market.candles import Candles, PriceKind, path_within
-from perpkit.venue.market.shocks import Shocks, shocked, shocks
+from perpkit.venue.market.shocks import Shocks, _along, shocked, shocks
 
 MS = 300_000
 K = FaultKind
@@ -49,6 +49,59 @@ def test_a_shocked_candle_is_its_path_times_the_factor(stored, since, length, ch
     assert high == pytest.approx(sampled.max(), rel=1e-4)
     assert low <= sampled.min() * (1 + 1e-9)
     assert low == pytest.approx(sampled.min(), rel=1e-4)
+
+
+# Gaps have a point 1 ms before and one at 1000, 5000 and 6000; the crash ends at 20,000.
+MOVES = [
+    ((0, 998), False),
+    ((0, 999), False),  # the gap is not in what ends before it
+    ((0, 1000), True),
+    ((999, 1000), True),
+    ((1000, 4999), False),  # between two gaps
+    ((1000, 5000), True),
+    ((2000, 7000), True),
+    ((6000, 9999), False),
+    ((6000, 10_001), True),
+    ((11_000, 12_000), True),  # within the crash
+    ((19_999, 20_000), True),
+    ((20_000, 99_000), False),
+]
+
+
+def test_what_a_factor_moves():
+    at = [(since, {"change": change}) for since, change in ((1000, -0.2), (5000, 0.1), (6000, 0.3))]
+    gaps = [Fault(K.PRICE_GAP, since=since, parameters=given) for since, given in at]
+    crash = Fault(K.FLASH_CRASH, since=10_000, until=20_000, parameters={"change": -0.3})
+    spans = np.array([span for span, _ in MOVES], dtype=np.int64)
+    moves = shocks([*gaps, crash], PriceKind.LAST).moves(spans[:, 0], spans[:, 1])
+    assert moves.tolist() == [moved for _, moved in MOVES]
+
+
+changes = st.tuples(st.sampled_from([K.PRICE_GAP, K.FLASH_CRASH]), st.integers(0, 8 * MS))
+
+
+@given(
+    rows=st.lists(prices, min_size=8, max_size=8),
+    drawn=st.lists(changes, min_size=1, max_size=5),
+)
+def test_candles_between_shocks_are_as_if_walked_one_by_one(rows, drawn):
+    faults = [
+        Fault(
+            kind,
+            since=since,
+            until=since + MS if kind is K.FLASH_CRASH else None,
+            parameters={"change": -0.3},
+        )
+        for kind, since in drawn
+    ]
+    over = shocks(faults, PriceKind.LAST)
+    for number, row in enumerate(rows):
+        row.time[0] = number * MS
+    columns = zip(*(row.columns() for row in rows), strict=True)
+    out = shocked(Candles(*map(np.concatenate, columns)), MS, over, 8 * MS, None)
+    for number, row in enumerate(rows):
+        walked = _along(row, MS, over, 1.0)
+        assert numbers(out[number : number + 1]) == pytest.approx(walked, rel=1e-12)
 
 
 def test_the_highest_price_may_lie_between_all_turns():
