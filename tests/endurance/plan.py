@@ -54,7 +54,8 @@ class Plan:
         end = begin + int(WINDOW.total_seconds() * 1000)
         kinds = [kind for kind in FaultKind if kind is not FaultKind.DELISTING]
         seed = self.seed * 100_000 + window
-        drawn = random_plan(seed, begin, end, kinds, FAULTS_A_DAY, LASTING)
+        planned = random_plan(seed, begin, end, kinds, FAULTS_A_DAY, LASTING)
+        drawn = [_met_again(fault) for fault in planned]
         return [*drawn, *filter(None, map(_set_back, drawn)), *self._delistings(window, begin)]
 
     def _delistings(self, window: int, begin: int) -> Iterator[Fault]:
@@ -73,6 +74,14 @@ def lasting(fault: Fault) -> bool:
 def disturbs(fault: Fault) -> bool:
     """Whether a bot is disturbed while it is in force, rather than when it begins."""
     return fault.until is not None and fault.kind is not FaultKind.DELISTING
+
+
+def _met_again(fault: Fault) -> Fault:
+    """Last price and mark, which a crash has taken apart, meet as it ends: else they would drift
+    apart for days, until no market order is within the band around mark."""
+    if fault.kind is not FaultKind.FLASH_CRASH or fault.number("mark_share") == 1:
+        return fault
+    return replace(fault, parameters={**fault.parameters, "recovery": 1.0})
 
 
 def _set_back(fault: Fault) -> Fault | None:

@@ -228,6 +228,9 @@ def test_faults_of_every_kind_come_and_settings_are_set_back():
     faults = [fault for window in range(20) for fault in plan.faults(window)]
     assert {fault.kind for fault in faults} == set(FaultKind)
     assert plan.faults(3) == Plan(seed=1, days=30).faults(3)
+    apart = [fault for fault in faults if fault.parameters.get("mark_share", 1.0) != 1.0]
+    assert len(apart) > 3
+    assert {fault.number("recovery") for fault in apart} == {1.0}
     changed = [f for f in faults if f.kind is FaultKind.SETTINGS_CHANGED]
     wide = [f for f in changed if {"hedge", "multi_assets"} & {*f.parameters}]
     assert len(wide) % 2 == 0

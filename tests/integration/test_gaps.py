@@ -9,10 +9,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import ccxt
 import pytest
+from freqtrade.exceptions import FreqtradeException
 
 from perpkit.venue.faults.faults import FaultKind
-from tests.bench.acts import STEP, add_fault, enter, fill, hold, live_stops, wait_in_book
+from tests.bench.acts import (
+    STEP,
+    add_fault,
+    enter,
+    fill,
+    hold,
+    live_stops,
+    remove_fault,
+    wait_in_book,
+)
 from tests.bench.gap import gap
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import scripted_market
@@ -104,6 +115,20 @@ def test_a_read_that_fails_does_not_delay_the_stop(strategy):
         fill(venue, order, order.quantity)
         bot.run(12, STEP)
         assert venue.exchange.checker.breaches == []
+
+
+def test_garbled_answers_are_errors_of_the_exchange(caplog):
+    """ccxt returns what is not JSON as text, whose fields nothing can read."""
+    with live_bench("GuardedSteered", STILL, START) as (bot, venue):
+        hold(bot, venue)
+        name = add_fault(venue, FaultKind.MALFORMED)
+        bot.run(24, STEP)  # two comparisons with the exchange are within
+        remove_fault(venue, name)
+        bot.run(12, STEP)
+        raised = [record.exc_info[1] for record in caplog.records if record.exc_info]
+        assert [e for e in raised if not isinstance(e, ccxt.BaseError | FreqtradeException)] == []
+        assert bot.trades()[0].is_open
+        assert len(live_stops(venue)) == 1
 
 
 @gap("Freqtrade learns of a liquidation from no order of its own")

@@ -13,7 +13,16 @@ from freqtrade.rpc import RPC
 
 from perpkit.venue.errors import VenueError
 from perpkit.venue.faults.faults import Fault, FaultKind
-from tests.bench.acts import breaches, enter, live_stops, warnings
+from tests.bench.acts import (
+    add_fault,
+    breaches,
+    enter,
+    hold,
+    live_stops,
+    remove_fault,
+    take_stops_away,
+    warnings,
+)
 from tests.bench.live import differences, live_bench
 from tests.bench.scripted_market import BTC, scripted_market
 
@@ -235,6 +244,28 @@ def test_a_market_exit_that_is_refused_crosses_with_a_limit(code, side):
         [message] = warnings(bot)
         assert str(code) in message
         assert not bot.trades()[0].is_open
+        assert differences(bot.trades(), venue) == []
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_an_exit_at_the_bound_stays_until_the_bound_has_passed_it(side):
+    """The last price leaves the band around mark, and mark follows later."""
+    change = -0.08 if side == "long" else 0.08
+    with live_bench(GUARDED, scripted_market(START, [(0, 50_000.0)]), START) as (bot, venue):
+        hold(bot, venue, side)
+        take_stops_away(bot)
+        gap = {"symbol": "BTCUSDT", "since": venue.exchange.market.now()}
+        apart = {"change": change, "mark_share": 0.0}
+        name = add_fault(venue, FaultKind.PRICE_GAP, **gap, parameters=apart)
+        bot.run(40, STEP)
+        [resting] = [o for o in venue.account.orders.values() if o.reduce_only]
+        assert (resting.type, resting.is_open) == ("LIMIT", True)
+        assert len([m for m in bot.messages if m["type"] == "exit"]) == 1
+
+        remove_fault(venue, name)
+        add_fault(venue, FaultKind.PRICE_GAP, **gap, parameters={"change": change})
+        bot.run(4, STEP)
+        assert venue.amount == 0
         assert differences(bot.trades(), venue) == []
 
 

@@ -55,11 +55,17 @@ def in_front(reason: str | None, exits: list[ExitCheckTuple] | None) -> list[Exi
     return [ExitCheckTuple(exit_type=ExitType.CUSTOM_EXIT, exit_reason=reason), *exits]
 
 
-def leave_at_market(bot: Any, is_foreign: Callable[[LocalTrade], bool]) -> None:
+def leave_at_market(
+    bot: Any,
+    is_foreign: Callable[[LocalTrade], bool],
+    rests_at_the_bound: Callable[[LocalTrade], bool],
+) -> None:
     """Makes a running bot send urgent exits as market orders. Called once.
 
     :param is_foreign: whether the exchange holds more than a trade on its side of the pair; then
         every exit is one, because a limit that rests beside the stop could sell that as well
+    :param rests_at_the_bound: whether the exchange has refused such an exit, and a limit rests at
+        the worst price that it allows: it stays, for the next one would be the same
     """
     execute: Callable[..., bool] = bot.execute_trade_exit
 
@@ -69,6 +75,8 @@ def leave_at_market(bot: Any, is_foreign: Callable[[LocalTrade], bool]) -> None:
     ) -> bool:
         if exit_check.exit_reason not in URGENT and not is_foreign(trade):
             return execute(trade, limit, exit_check, **kwargs)
+        if rests_at_the_bound(trade):
+            return False
         # Freqtrade would keep an order at the same price, even if its type differs.
         if any(order.order_type != "market" for order in trade.open_orders):
             sides, reason = [trade.entry_side, trade.exit_side], CANCEL_REASON["REPLACE"]

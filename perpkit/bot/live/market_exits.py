@@ -35,6 +35,10 @@ _NOT_OF_THE_TYPE = (
     ccxt.NotSupported,
 )
 
+# By what share of its price the bound may have passed a limit that rests: as much as that limit
+# lies inside (`perpkit.execution.price_band`).
+_SAME_BOUND = 0.001
+
 # Kind of these entries in the journal, which survives a restart.
 _REST = "rest_of_an_exit"
 
@@ -71,13 +75,36 @@ class MarketExits:
 
     def leaves(self, trade: Trade) -> bool:
         """Whether an open order closes the trade at the market, or as a crossing limit."""
+        return any(order.order_type == "market" for order in _exits_of(trade)) or bool(
+            self._crossing_of(trade)
+        )
+
+    def rests_at_the_bound(self, trade: Trade) -> bool:
+        """Whether a crossing limit is open, and another one could have no worse price: one request
+        (weight 1) if there is one."""
+        resting = self._crossing_of(trade)
+        if not resting:
+            return False
+        worst = self._worst_price(trade.pair, trade.exit_side)
+        sign = -1 if trade.is_short else 1
+        return worst is not None and all(
+            order.price is not None and (order.price - worst) * sign <= _SAME_BOUND * worst
+            for order in resting
+        )
+
+    def _crossing_of(self, trade: Trade) -> list[Order]:
         self._restore(trade)
         crossing = self._crossing.get(trade.pair, ())
-        return any(
-            order.ft_order_side == trade.exit_side
-            and (order.order_type == "market" or order.order_id in crossing)
-            for order in trade.open_orders
-        )
+        return [order for order in _exits_of(trade) if order.order_id in crossing]
+
+    def _worst_price(self, pair: str, side: str) -> float | None:
+        """Returns the worst price that the exchange allows now, or None if that cannot be asked."""
+        try:
+            band = band_of(self._exchange, pair)
+            return on_tick(self._exchange, pair, band.low if side == "sell" else band.high, side)
+        except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
+            logger.warning(f"The price bounds of {pair} are not available: {message_of(error)}")
+            return None
 
     def create_order(self, **order: Any) -> CcxtOrder:
         """Replaces Freqtrade's method; sends the first part of a market exit that is too large."""
@@ -100,12 +127,8 @@ class MarketExits:
         :raises ExchangeError: `refusal`, if that is refused as well
         """
         pair, side = order["pair"], order["side"]
-        try:
-            band = band_of(self._exchange, pair)
-            price = on_tick(self._exchange, pair, band.low if side == "sell" else band.high, side)
-        except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
-            logger.warning(f"The price bounds of {pair} are not available: {message_of(error)}")
-            price = order["rate"]
+        worst = self._worst_price(pair, side)
+        price = order["rate"] if worst is None else worst
         largest = self._exchange.markets[pair]["limits"]["amount"]["max"] or order["amount"]
         limit = {
             **order,
@@ -234,12 +257,12 @@ class MarketExits:
 def _unsold(trade: Trade, rest: _Rest) -> float:
     """Returns what is still to be ordered, by what the trade has and what is to stay of it."""
     # What open orders have filled is still in the trade's amount.
-    on_the_way = sum(o.safe_amount for o in trade.open_orders if _leaves(o, trade))
+    on_the_way = sum(order.safe_amount for order in _exits_of(trade))
     return whole_steps(max(trade.amount - on_the_way - rest.stays, 0.0), trade)
 
 
-def _leaves(order: Order, trade: Trade) -> bool:
-    return bool(order.ft_order_side == trade.exit_side)
+def _exits_of(trade: Trade) -> list[Order]:
+    return [order for order in trade.open_orders if order.ft_order_side == trade.exit_side]
 
 
 def _refuses_the_type(error: ExchangeError) -> bool:

@@ -26,6 +26,7 @@ from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.fleet_member import NAME as FLEET
 from perpkit.bot.live.fleet_member import FleetMember
 from perpkit.bot.live.forced_exits import ForcedExits
+from perpkit.bot.live.garbled_answers import refuse_garbled
 from perpkit.bot.live.golive_gate import NAME as GOLIVE
 from perpkit.bot.live.golive_gate import OFF, GoLiveGate, note_what_trades
 from perpkit.bot.live.last_look import LastLook
@@ -137,6 +138,7 @@ class RunningParts(NoParts):
         known = self.unknown_exchange is None
         self.guarded = known and not config["dry_run"] and settings.use.guard
         wrong = None
+        refuse_garbled(bot)
         if known:
             SharedBalance(bot)
             wrong = wrong_account(bot)
@@ -182,8 +184,10 @@ class RunningParts(NoParts):
                 self._booking = Booking(dp)
             ForcedExits(bot)
             # Last, so that it cancels open orders before an exit is measured and split.
-            guard = self._guard
-            leave_at_market(bot, guard.is_foreign if guard else lambda _: False)
+            if self._guard is None:
+                leave_at_market(bot, _never, _never)
+            else:
+                leave_at_market(bot, self._guard.is_foreign, self._guard.rests_at_the_bound)
 
         def resume(opened: Opened | None) -> None:
             take_charge(opened)
@@ -349,3 +353,7 @@ class RunningParts(NoParts):
         if self._entries is not None and self._slippage is not None:
             self._entries.filled(order)
             self._slippage.filled(trade, order)
+
+
+def _never(_: LocalTrade) -> bool:
+    return False

@@ -161,6 +161,10 @@ class StopGuard:
         """Whether the exchange holds more than the trade on its side of the pair."""
         return self._reconciliation.is_foreign(trade)
 
+    def rests_at_the_bound(self, trade: Trade) -> bool:
+        """Whether an exit rests at the worst price that the exchange allows."""
+        return self._exits.rests_at_the_bound(trade)
+
     @property
     def refused(self) -> dict[str, str] | None:
         """Reasons by pair without entries, `*` for all pairs; None before the first comparison."""

@@ -16,7 +16,8 @@ class Enduring(RandomSwing):
     """
 
     timeframe = "5m"
-    entering, leaving = 0.08, 0.01
+    # Trades of an hour and a half, and as long without one: exits and entries are what can go wrong.
+    entering, leaving = 0.02, 0.03
     settings = replace(Settings(), use=replace(Switches(), slicing=True, alerts=True, targets=True))
 
     closing = False

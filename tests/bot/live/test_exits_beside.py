@@ -86,7 +86,7 @@ class Desk:
             lambda _: self.sure,
             Trying(),
         )
-        leave_at_market(self.bot, lambda _: self.foreign)
+        leave_at_market(self.bot, lambda _: self.foreign, lambda _: False)
 
     def leave(self, trade, check=SIGNAL, **how) -> bool:
         with self.bot._exit_lock:

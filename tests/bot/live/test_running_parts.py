@@ -17,8 +17,8 @@ from perpkit.bot.positions.parameters import Settings, Switches
 from perpkit.bot.positions.trades import TradeStates
 from perpkit.bot.refusals import Refusals
 
-# What writes the state file, everywhere.
-CYCLES = {"process", "process_stopped"}
+# What writes the state file and looks at answers, everywhere.
+ALWAYS = {"process", "process_stopped", "fetch"}
 # What the stop latch replaces in live mode, everywhere.
 LAST_LOOK = {"create_order", "fetch"}
 # What the guard, the memory of orders and the booking replace.
@@ -69,7 +69,7 @@ def test_on_other_exchanges_guard_and_memory_stay_out_of_the_way(
     trade_database, kind, client, dry_run
 ):
     parts, replaced = running(kind, client(), dry_run)
-    assert replaced == (CYCLES if dry_run else CYCLES | LAST_LOOK)
+    assert replaced == (ALWAYS if dry_run else ALWAYS | LAST_LOOK)
     assert not parts.guarded
     assert parts.unknown_exchange == client().id
 
@@ -78,7 +78,7 @@ def test_on_other_exchanges_guard_and_memory_stay_out_of_the_way(
 def test_on_binance_they_are_there(trade_database, dry_run):
     parts, replaced = running(Binance, ccxt.binance(), dry_run)
     everything = OF_THE_CLIENT | OF_THE_EXCHANGE | OF_THE_BOT
-    assert replaced == (CYCLES if dry_run else everything)
+    assert replaced == (ALWAYS if dry_run else everything)
     assert parts.guarded is not dry_run
     assert parts.unknown_exchange is None
 
