@@ -16,7 +16,7 @@ class Enduring(RandomSwing):
     """
 
     timeframe = "5m"
-    # Trades of an hour and a half, and as long without one: exits and entries are what can go wrong.
+    # Trades of an hour and a half, and as long without one.
     entering, leaving = 0.02, 0.03
     settings = replace(Settings(), use=replace(Switches(), slicing=True, alerts=True, targets=True))
 
