@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -101,11 +101,12 @@ class Outcome:
 class Stopwatch(Checker):
     """A checker that keeps the longest time without a stop, and the most stops there were.
 
-    :param faults: of which those of `EXCUSES` stop the clock of `inexcusable_ms`
+    :param faults: of which those of the kinds in `excuses` stop the clock of `inexcusable_ms`
     """
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[Fault], excuses: Collection[FaultKind] = EXCUSES) -> None:
         super().__init__()
+        self._kinds = excuses
         self._excuses: list[Fault] = []
         self.expect(faults)
         self.bare_ms = self.inexcusable_ms = self.stops = 0
@@ -113,7 +114,7 @@ class Stopwatch(Checker):
 
     def expect(self, faults: Iterable[Fault]) -> None:
         """These are to come, too."""
-        self._excuses += [fault for fault in faults if fault.kind in EXCUSES]
+        self._excuses += [fault for fault in faults if fault.kind in self._kinds]
 
     def observe(self, engine: Engine, now: int) -> None:
         super().observe(engine, now)
@@ -137,10 +138,10 @@ class Stopwatch(Checker):
 class FaultyVenue(Venue):
     """Faults by plan, waits in virtual time, and a client that gives up on an answer."""
 
-    def __init__(self, plan: FaultPlan) -> None:
+    def __init__(self, plan: FaultPlan, excuses: Collection[FaultKind] = EXCUSES) -> None:
         super().__init__()
         self.plan = plan
-        self.watch = Stopwatch(fault for _, fault in plan)
+        self.watch = Stopwatch((fault for _, fault in plan), excuses)
 
     def serve(self, market: Market) -> ASGIApp:
         market.faults = self.plan
