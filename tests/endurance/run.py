@@ -16,14 +16,14 @@ from freqtrade.persistence import Trade
 
 from perpkit.venue.exchange.invariants import Breach, Invariant, InvariantLimits
 from perpkit.venue.faults.faults import Fault, FaultPlan
-from perpkit.venue.faults.kinds import REQUEST_KINDS
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, Venue, differences, position_differences
 from tests.bench.whole_trade import is_target
+from tests.endurance.excuses import EXCUSED, is_excused
 from tests.endurance.log_watch import LogWatch, listening, words_of_error
 from tests.endurance.plan import START, WINDOW, Plan, disturbs, lasting
 from tests.endurance.samples import Meter, Sample, own_objects
-from tests.soak.rehearsal import EXCUSES, FaultyVenue
+from tests.soak.rehearsal import FaultyVenue
 
 STRATEGY = "Enduring"
 _USUAL_S = 5.0  # Freqtrade's own throttle
@@ -128,7 +128,7 @@ def run(
         "db_url": url,
     }
     faults = FaultPlan(seed=asked.seed)
-    venue = FaultyVenue(faults, excuses={*EXCUSES, *REQUEST_KINDS})
+    venue = FaultyVenue(faults, excuses=EXCUSED)
     venue.watch.limits = _limits(asked.throttle)
     plan = Plan(asked.seed, int(asked.days) + 2)
     with warnings.catch_warnings(), listening() as log:
@@ -178,7 +178,7 @@ class _Playing:
         self._next_sample = START
         self._calm_since = self._compared = START
         self._first_objects: Counter[str] = Counter()
-        self._unanswered: list[Fault] = []
+        self._faced: list[Fault] = []
         self._meter = Meter(bot, venue, log)
 
     def play(self) -> Run:
@@ -216,7 +216,7 @@ class _Playing:
         faults = self._plan.faults(self._windows)
         self._faults.add_all(faults)
         self._venue.watch.expect(faults)
-        self._unanswered += [fault for fault in faults if fault.kind in REQUEST_KINDS]
+        self._faced += faults
         self._windows += 1
 
     def _forget(self, name: str) -> None:
@@ -271,13 +271,8 @@ class _Playing:
         found.judged = True
 
     def _is_excused(self, breach: Breach) -> bool:
-        """Of a position without a stop, the stopwatch has judged; a second stop stays as long as
-        the exchange answers no cancellation."""
-        limit = self._venue.watch.limits.unprotected_ms
-        if breach.invariant is Invariant.SINGLE_STOP:
-            before = range(breach.at - limit, breach.at + 1, 1000)
-            return any(fault.at(time) for fault in self._unanswered for time in before)
-        return breach.invariant is Invariant.PROTECTED and self._venue.watch.inexcusable_ms <= limit
+        watch = self._venue.watch
+        return is_excused(breach, self._faced, watch.inexcusable_ms, watch.limits.unprotected_ms)
 
     def _sample(self) -> None:
         self._next_sample += self._asked.sampled

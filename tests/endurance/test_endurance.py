@@ -28,6 +28,7 @@ from freqtrade.strategy import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 from sqlalchemy.exc import PendingRollbackError
 
+from perpkit.venue.exchange.invariants import Breach, Invariant
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import InProcessBot
 from tests.cases import SLOW
@@ -35,6 +36,7 @@ from tests.conftest import REPOSITORY
 from tests.endurance import __main__ as endurance
 from tests.endurance.__main__ import main
 from tests.endurance.flatness import slope
+from tests.endurance.excuses import is_excused
 from tests.endurance.log_watch import listening
 from tests.endurance.plan import START, Plan, disturbs
 from tests.endurance.report import as_json, growing, table, troubles, unproven
@@ -204,6 +206,31 @@ def test_a_trade_with_a_stop_is_compared_with_its_position(held, filled_at, diff
         orders=[stop],
     )
     assert bool(unexplained([trade], venue, since=1000)) is differs
+
+
+@pytest.mark.parametrize(
+    ("invariant", "at", "excused"),
+    [
+        (Invariant.SINGLE_STOP, 99, False),  # requests fail from 100 to 200
+        (Invariant.SINGLE_STOP, 100, True),
+        (Invariant.SINGLE_STOP, 214, True),
+        (Invariant.SINGLE_STOP, 215, False),
+        (Invariant.CONSERVED, 150, False),
+    ],
+)
+def test_what_failing_requests_excuse(invariant, at, excused):
+    faults = [
+        Fault(FaultKind.TIMEOUT, since=100, until=200),
+        Fault(FaultKind.STALE_BOOK, symbol="BTCUSDT", since=0, until=900),
+    ]
+    breach = Breach(invariant, "key", "BTCUSDT", at, "")
+    assert is_excused(breach, faults, 0, 15) is excused
+
+
+@pytest.mark.parametrize(("longest", "excused"), [(0, True), (15, True), (16, False)])
+def test_of_a_bare_position_the_stopwatch_judges(longest, excused):
+    breach = Breach(Invariant.PROTECTED, "key", "BTCUSDT", 150, "")
+    assert is_excused(breach, [], longest, 15) is excused
 
 
 def test_the_bound_of_make_endurance_leaves_enough_to_judge():
