@@ -14,7 +14,7 @@ from threading import Event
 from freqtrade.enums import State
 from freqtrade.persistence import Trade
 
-from perpkit.venue.exchange.invariants import Breach, Invariant, InvariantLimits
+from perpkit.venue.exchange.invariants import Breach, InvariantLimits
 from perpkit.venue.faults.faults import Fault, FaultPlan
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, Venue, differences, position_differences

@@ -35,8 +35,8 @@ from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.endurance import __main__ as endurance
 from tests.endurance.__main__ import main
-from tests.endurance.flatness import slope
 from tests.endurance.excuses import is_excused
+from tests.endurance.flatness import slope
 from tests.endurance.log_watch import listening
 from tests.endurance.plan import START, Plan, disturbs
 from tests.endurance.report import as_json, growing, table, troubles, unproven
