@@ -171,6 +171,11 @@ class _AsyncResponse:
     def headers(self) -> dict[str, str]:
         return self.answer.headers
 
+    @property
+    def content(self) -> object:
+        """A stream, which ccxt returns for what is neither JSON nor said to be text."""
+        return object()
+
     async def text(self, errors: str = "strict") -> str:
         return self.answer.body.decode(errors=errors)
 

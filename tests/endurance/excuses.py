@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from perpkit.venue.exchange.invariants import Breach, Invariant
 from perpkit.venue.faults.faults import Fault
@@ -13,6 +14,16 @@ from tests.soak.rehearsal import EXCUSES
 # answered.
 EXCUSED = frozenset({*EXCUSES, *REQUEST_KINDS})
 
+# Between two attempts at a request (`freqtrade.exchange.common.calculate_backoff`), the longest.
+_WAIT_MS = 17_000
+
+
+def with_wait(fault: Fault) -> Fault:
+    """A fault of requests lasts until Freqtrade asks again."""
+    if fault.kind not in REQUEST_KINDS or fault.until is None:
+        return fault
+    return replace(fault, until=fault.until + _WAIT_MS)
+
 
 def is_excused(
     breach: Breach, faults: Collection[Fault], inexcusable_ms: int, limit_ms: int
@@ -22,7 +33,7 @@ def is_excused(
     Of a position without a stop the stopwatch has judged. A second stop stays as long as no
     cancellation is answered.
 
-    :param faults: those that there have been
+    :param faults: those that there have been, `with_wait`
     :param inexcusable_ms: the longest without a stop for which there was no excuse
     :param limit_ms: how long a breach may last
     """

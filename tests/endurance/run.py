@@ -19,7 +19,7 @@ from perpkit.venue.faults.faults import Fault, FaultPlan
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, Venue, differences, position_differences
 from tests.bench.whole_trade import is_target
-from tests.endurance.excuses import EXCUSED, is_excused
+from tests.endurance.excuses import EXCUSED, is_excused, with_wait
 from tests.endurance.log_watch import LogWatch, listening, words_of_error
 from tests.endurance.plan import START, WINDOW, Plan, disturbs, lasting
 from tests.endurance.samples import Meter, Sample, own_objects
@@ -215,8 +215,9 @@ class _Playing:
                 self._forget(name)
         faults = self._plan.faults(self._windows)
         self._faults.add_all(faults)
-        self._venue.watch.expect(faults)
-        self._faced += faults
+        faced = list(map(with_wait, faults))
+        self._venue.watch.expect(faced)
+        self._faced += faced
         self._windows += 1
 
     def _forget(self, name: str) -> None:

@@ -23,6 +23,7 @@ import ccxt
 import pandas as pd
 import pytest
 from freqtrade.exceptions import StrategyError
+from freqtrade.exchange.common import API_RETRY_COUNT, calculate_backoff
 from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
@@ -35,7 +36,7 @@ from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 from tests.endurance import __main__ as endurance
 from tests.endurance.__main__ import main
-from tests.endurance.excuses import is_excused
+from tests.endurance.excuses import is_excused, with_wait
 from tests.endurance.flatness import slope
 from tests.endurance.log_watch import listening
 from tests.endurance.plan import START, Plan, disturbs
@@ -225,6 +226,14 @@ def test_what_failing_requests_excuse(invariant, at, excused):
     ]
     breach = Breach(invariant, "key", "BTCUSDT", at, "")
     assert is_excused(breach, faults, 0, 15) is excused
+
+
+@pytest.mark.parametrize(
+    ("kind", "until"), [(FaultKind.TIMEOUT, 17_200), (FaultKind.STALE_BOOK, 200)]
+)
+def test_a_fault_of_requests_lasts_until_freqtrade_asks_again(kind, until):
+    assert calculate_backoff(0, API_RETRY_COUNT) * 1000 == 17_000
+    assert with_wait(Fault(kind, since=100, until=200)).until == until
 
 
 @pytest.mark.parametrize(("longest", "excused"), [(0, True), (15, True), (16, False)])

@@ -122,7 +122,9 @@ def test_garbled_answers_are_errors_of_the_exchange(caplog):
     with live_bench("GuardedSteered", STILL, START) as (bot, venue):
         hold(bot, venue)
         name = add_fault(venue, FaultKind.MALFORMED)
+        bot.bot.exchange._last_markets_refresh = 1  # markets are loaded, too
         bot.run(24, STEP)  # two comparisons with the exchange are within
+        assert list(bot.bot.exchange._api.markets) == ["BTC/USDT:USDT"]
         remove_fault(venue, name)
         bot.run(12, STEP)
         raised = [record.exc_info[1] for record in caplog.records if record.exc_info]

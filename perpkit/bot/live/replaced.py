@@ -62,6 +62,7 @@ REPLACED: dict[str, Lock] = {
     "api.fetch_balance": Lock.NONE,
     "api.fetch": Lock.NONE,
     "api.request": Lock.NONE,
+    "api_async.fetch": Lock.NONE,
     "wallets.update": Lock.NONE,
     "rpc._rpc_force_entry": Lock.NONE,
     "rpc._rpc_force_exit": Lock.OWN,
@@ -76,6 +77,7 @@ _OWNERS: dict[str, Callable[[Any], Any]] = {
     "bot": lambda bot: bot,
     "exchange": lambda bot: bot.exchange,
     "api": lambda bot: bot.exchange._api,
+    "api_async": lambda bot: bot.exchange._api_async,
     "wallets": lambda bot: bot.wallets,
     "rpc": lambda bot: bot.rpc._rpc,
 }

@@ -31,7 +31,8 @@ def running(kind, client, dry_run: bool):
     """The parts of a bot at a Freqtrade exchange that receives no requests."""
     exchange = kind.__new__(kind)
     exchange._api, exchange._config, exchange._is_demo_trading = client, {}, False
-    exchange._api_async = exchange._ws_async = exchange._exchange_ws = None
+    exchange._ws_async = exchange._exchange_ws = None
+    exchange._api_async = SimpleNamespace(fetch=None, close=None)
     names = (*OF_THE_BOT, "execute_entry", "execute_trade_exit")
     bot = mock.MagicMock(exchange=exchange, _exit_lock=Lock(), **dict.fromkeys(names))
     bot.execute_entry = bot.execute_trade_exit = lambda *_: True
