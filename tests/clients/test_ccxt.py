@@ -137,6 +137,9 @@ MARKET_DATA = [
     Check("fetch_bids_asks", lambda c, d: c.fetch_bids_asks(), {
         BTC: {"bid": Near(BTC_PRICE), "ask": Near(BTC_PRICE), "bidVolume": float,
               "askVolume": float}}),
+    Check("fetch_trades since", lambda c, d: c.fetch_trades(BTC, since=d.now - HOUR_MS, limit=9),
+          Rows(9, {"id": str, "symbol": BTC, "side": one_of("buy", "sell"), "price": BTC_PRICE,
+                   "amount": float, "timestamp": int})),
     Check("fetch_mark_price", lambda c, d: c.fetch_mark_price(BTC), {
         "symbol": BTC, "markPrice": Near(BTC_PRICE), "indexPrice": Near(BTC_PRICE)}),
 ]  # fmt: skip

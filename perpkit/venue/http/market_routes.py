@@ -246,7 +246,7 @@ async def aggregates(
     limit: Limit1000 = 500,
 ) -> list[dict[str, Any]]:
     _check_order(startTime, endTime)
-    if startTime is not None and endTime is not None and endTime - startTime >= HOUR_MS:
+    if startTime is not None and endTime is not None and endTime - startTime > HOUR_MS:
         raise VenueError(-1127, "More than 1 hours between startTime and endTime.")
     kept = market.now() - _AGGREGATES_KEPT_MS
     start = max(kept, startTime or 0)

@@ -40,6 +40,8 @@ def test_aggregates_are_the_trades(client):
         ({"startTime": CLOCK - 60_000, "limit": 5}, CLOCK - 60_000, 5),
         ({"startTime": CLOCK - 60_000, "endTime": CLOCK - 50_000}, CLOCK - 60_000, 11),
         ({"endTime": CLOCK - 60_000, "limit": 5}, CLOCK - 64_000, 5),
+        # The hour for which ccxt asks, and with it Freqtrade's download of trades.
+        ({"startTime": CLOCK - HOUR_MS, "endTime": CLOCK, "limit": 4}, CLOCK - HOUR_MS, 4),
         ({"startTime": CLOCK + 1}, None, 0),
         # Of what is older than two days nothing is kept.
         ({"startTime": CLOCK - 3 * DAY}, CLOCK - 2 * DAY, 500),
@@ -80,7 +82,7 @@ def test_of_a_perpetual_continuous_candles_are_its_klines(client):
         (AGGREGATES, NAMED, {"limit": 1001}, -1130),
         (AGGREGATES, NAMED, {"fromId": "x"}, -1100),
         (AGGREGATES, NAMED, {"startTime": 2, "endTime": 1}, -1023),
-        (AGGREGATES, NAMED, {"startTime": 0, "endTime": HOUR_MS}, -1127),
+        (AGGREGATES, NAMED, {"startTime": 0, "endTime": HOUR_MS + 1}, -1127),
         (CONTINUOUS, CANDLES, {"contractType": "CURRENT_QUARTER"}, -4104),
         (CONTINUOUS, CANDLES, {"contractType": "EVER"}, -4104),
         (CONTINUOUS, CANDLES, {"contractType": ""}, -1102),
