@@ -11,10 +11,9 @@ from perpkit.venue.http import payloads
 from perpkit.venue.http.numbers import money, price_text, quantity_text, quote_text
 from perpkit.venue.market.candles import SERVED_MS, Candles, closing_time
 from perpkit.venue.market.market import Market
+from perpkit.venue.market.trades import Trades
 
 _USD_M = 1
-# Of one symbol at a look; the next look goes on from there.
-_MOST_TRADES = 1_000
 # First trade ids of candles are this far apart a ms, so that those of candles never overlap.
 _TRADES_A_MS = 1_000
 
@@ -67,13 +66,29 @@ def continuous_kline(
     }
 
 
-def agg_trades(market: Market, symbol: str, first: int, now: int) -> list[dict[str, Any]]:
-    """:param first: the smallest id"""
-    # With a start, the oldest are asked for from the first id on, too.
-    found = market.trades(symbol, start=0, first=first, limit=_MOST_TRADES)
+def agg_trades(market: Market, symbol: str, found: Trades, now: int) -> list[dict[str, Any]]:
     return [
         {"e": "aggTrade", "E": now, "s": symbol, **row, "st": _USD_M}
         for row in payloads.aggregates(market.instrument(symbol), found)
+    ]
+
+
+def trades(market: Market, symbol: str, found: Trades, now: int) -> list[dict[str, Any]]:
+    """The exchange serves these without documenting them; the fields are of recorded messages."""
+    return [
+        {
+            "e": "trade",
+            "E": now,
+            "T": row["time"],
+            "s": symbol,
+            "t": row["id"],
+            "p": row["price"],
+            "q": row["qty"],
+            "X": "MARKET",
+            "m": row["isBuyerMaker"],
+            "st": _USD_M,
+        }
+        for row in payloads.trades(market.instrument(symbol), found)
     ]
 
 

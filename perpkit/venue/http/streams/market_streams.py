@@ -19,7 +19,7 @@ KLINE_MS = 250
 # A book is made once a second.
 _BOOK_MS = 1_000
 # Of one symbol at a look; the next look goes on from there.
-_MOST_CANDLES = 1_000
+_MOST_CANDLES = _MOST_TRADES = 1_000
 
 Message = dict[str, Any] | list[dict[str, Any]]
 
@@ -70,20 +70,23 @@ class _Klines:
 class _Trades:
     """Each trade once."""
 
-    def __init__(self, market: Market, symbol: str) -> None:
-        self._market, self._symbol = market, symbol
+    def __init__(
+        self, market: Market, symbol: str, make: Callable[..., list[dict[str, Any]]]
+    ) -> None:
+        """:param make: the messages of some trades"""
+        self._market, self._symbol, self._make = market, symbol, make
         self._next = market.trade_id(symbol, market.now()) + 1
 
     def poll(self, now: int) -> list[Message]:
-        out: list[Message] = []
-        for message in payloads.agg_trades(self._market, self._symbol, self._next, now):
-            out.append(message)
-            self._next = message["a"] + 1
-        if not out:
+        # With a start, the oldest are asked for from the first id on, too.
+        found = self._market.trades(self._symbol, start=0, first=self._next, limit=_MOST_TRADES)
+        if len(found):
+            self._next = int(found.id[-1]) + 1
+        else:
             # The next look does not search again where nothing was traded.
             searched = min(self._next + SEARCHED, self._market.trade_id(self._symbol, now))
             self._next = max(self._next, searched + 1)
-        return out
+        return [*self._make(self._market, self._symbol, found, now)]
 
 
 class _Books:
@@ -133,7 +136,9 @@ def source_of(market: Market, stream: Stream) -> Source:
     if stream.kind is StreamKind.CONTINUOUS_KLINE:
         return _Klines(market, symbol, stream.interval, payloads.continuous_kline)
     if stream.kind is StreamKind.AGG_TRADE:
-        return _Trades(market, symbol)
+        return _Trades(market, symbol, payloads.agg_trades)
+    if stream.kind is StreamKind.TRADE:
+        return _Trades(market, symbol, payloads.trades)
     if stream.kind is StreamKind.MARK_PRICE:
         return _Periodic(lambda now: payloads.mark_price(market, symbol, now), stream.every_ms)
     if stream.kind is StreamKind.BOOK_TICKER:

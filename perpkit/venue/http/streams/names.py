@@ -31,6 +31,7 @@ class StreamKind(StrEnum):
     KLINE = "kline"
     CONTINUOUS_KLINE = "continuousKline"
     AGG_TRADE = "aggTrade"
+    TRADE = "trade"
     BOOK_TICKER = "bookTicker"
     DEPTH = "depth"
     MARK_PRICE = "markPrice"
@@ -40,7 +41,7 @@ class StreamKind(StrEnum):
 
 USER_DATA = "userData"
 _LONGEST = 128  # characters of a name
-_PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH)
+_PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH, StreamKind.TRADE)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _parsed(name: str, market: Market) -> Stream:
     symbol = lower.upper()
     if lower != lower.lower() or symbol not in market.symbols:
         raise ValueError(f"stream {name!r} must begin with a listed symbol in lower case")
-    if what in (StreamKind.BOOK_TICKER, StreamKind.AGG_TRADE):
+    if what in (StreamKind.BOOK_TICKER, StreamKind.AGG_TRADE, StreamKind.TRADE):
         return Stream(name, StreamKind(what), symbol)
     if (every := _mark_price_ms(what, "markPrice")) is not None:
         return Stream(name, StreamKind.MARK_PRICE, symbol, every_ms=every)

@@ -29,7 +29,9 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
         @app.websocket(f"{prefix}/ws")
         @app.websocket(f"{prefix}/ws/{{names:path}}")
         async def raw(websocket: WebSocket, names: str = "") -> None:
-            await _serve(websocket, names.split("/") if names else [], combined=False)
+            # ccxt numbers its connections, `/ws/0`, and says later what it subscribes to.
+            unnamed = not names or names.isdecimal()
+            await _serve(websocket, [] if unnamed else names.split("/"), combined=False)
 
         @app.websocket(f"{prefix}/stream")
         async def combined(websocket: WebSocket) -> None:

@@ -32,6 +32,7 @@ SECOND_MS = 1_000
         ("btcusdt@markPrice@1s", "market", "BTCUSDT"),
         ("!markPrice@arr", "market", None),
         ("!markPrice@arr@1s", "market", None),
+        ("btcusdt@trade", "public", "BTCUSDT"),
         ("solusdt@bookTicker", "public", "SOLUSDT"),
         ("solusdt@depth5", "public", "SOLUSDT"),
         ("solusdt@depth20@100ms", "public", "SOLUSDT"),
@@ -93,6 +94,22 @@ def test_each_trade_comes_once_as_rest_has_it(exchange, clock, client):
         names = rows[0].keys()
         assert [{name: message[name] for name in names} for message in messages] == rows
         assert {message["e"] for message in messages} == {"aggTrade"}
+
+    listening(exchange, clock, test)
+
+
+def test_single_trades_are_those_of_rest(exchange, clock, client):
+    def test(ear):
+        connection = ear.connect("btcusdt@trade")
+        messages = []
+        for ms in (0, 1_500, 2_000, 10, 6_490):
+            ear.turn(ms)
+            messages += sent(connection)
+        rows = client("GET", "/fapi/v1/trades", symbol="BTCUSDT", limit=10)
+        assert [(m["t"], m["p"], m["q"], m["T"], m["m"]) for m in messages] == [
+            (r["id"], r["price"], r["qty"], r["time"], r["isBuyerMaker"]) for r in rows
+        ]
+        assert {(m["e"], m["s"], m["X"]) for m in messages} == {("trade", "BTCUSDT", "MARKET")}
 
     listening(exchange, clock, test)
 

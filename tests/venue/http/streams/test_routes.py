@@ -56,6 +56,18 @@ def test_raw_and_combined_streams(url, route):
             wanted.discard(json.loads(combined.recv(timeout=10))["stream"])
 
 
+@pytest.mark.parametrize(
+    ("route", "name"),
+    [("", BTC), ("/market", BTC), ("/public", "btcusdt@bookTicker"), ("/private", "abc123")],
+)
+def test_a_connection_may_have_a_number_in_place_of_names(url, route, name):
+    """As those of ccxt, on every route."""
+    with connect(f"{url}{route}/ws/0") as raw:
+        assert asked(raw, method="LIST_SUBSCRIPTIONS", id=1)["result"] == []
+        assert asked(raw, method="SUBSCRIBE", params=[name], id=2)["result"] is None
+        assert asked(raw, method="LIST_SUBSCRIPTIONS", id=3)["result"] == [name]
+
+
 def test_subscribing_listing_and_leaving(url):
     with connect(f"{url}/ws") as raw:
         assert asked(raw, method="LIST_SUBSCRIPTIONS", id=1) == {"result": [], "id": 1}
