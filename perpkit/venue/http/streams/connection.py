@@ -11,7 +11,7 @@ from typing import Any
 
 from perpkit.venue.faults.faults import Fault, FaultKind, FaultPlan
 from perpkit.venue.http.injection import Line
-from perpkit.venue.http.streams.names import USER_DATA, Route, Stream, StreamKind
+from perpkit.venue.http.streams.names import USER_DATA, Route, Stream
 
 # A client that reads too slowly is cut off with more messages or characters than this waiting.
 MAX_WAITING = 20_000
@@ -22,6 +22,7 @@ MAX_CHARACTERS = 16 * 2**20
 class Message:
     """One message of a stream, as it goes to every connection that has subscribed.
 
+    :param stream: its name; of user data the listen key
     :param event: name of a user data event; of market data the stream's name
     :param data: JSON
     """
@@ -37,7 +38,6 @@ class Connection:
     """Subscriptions of a client, and its outbox.
 
     :param combined: whether a message names its stream
-    :param events: the user data events asked for; None for all
     :param opened: ms on the venue's clock
     :param line: the TCP connection, where there is one
     :param drawn: cuts that were drawn for it already, by the fault's id
@@ -46,7 +46,6 @@ class Connection:
 
     route: Route | None
     combined: bool
-    events: frozenset[str] | None
     opened: int
     line: Line | None = None
     streams: dict[str, Stream] = field(default_factory=dict)
@@ -58,20 +57,18 @@ class Connection:
 
     def offer(self, message: Message, plan: FaultPlan, now: int) -> None:
         """Queues a message of a subscribed stream, as the faults of streams allow."""
-        stream = self.streams.get(message.stream)
+        of_event = f"{message.stream}@{message.event}"
+        stream = self.streams.get(message.stream) or self.streams.get(of_event)
         if stream is None:
             return
-        user_data = stream.kind is StreamKind.USER_DATA
-        if user_data and self.events is not None and message.event not in self.events:
-            return
-        names = (USER_DATA, message.event) if user_data else (message.stream,)
+        names = (USER_DATA, message.event) if stream.listen_key else (message.stream,)
         faults = plan.striking_message(names, message.symbol, now)
         kinds = [fault.kind for fault in faults]
         if FaultKind.STREAM_SILENCE in kinds:
             return
         text = message.data
         if self.combined:
-            text = f'{{"stream":{json.dumps(message.stream)},"data":{text}}}'
+            text = f'{{"stream":{json.dumps(stream.name)},"data":{text}}}'
         delay = sum(f.number("ms") for f in faults if f.kind is FaultKind.STREAM_DELAY) / 1000
         for _ in range(1 + kinds.count(FaultKind.STREAM_DUPLICATE)):
             self._put(text, delay)

@@ -157,7 +157,7 @@ class Hub:
         """Makes accounts report whose user data stream is subscribed to, and no others."""
         if self._exchange is None:
             return
-        wanted = {name for each in self._connections for name in each.streams}
+        wanted = {s.listen_key for each in self._connections for s in each.streams.values()}
         for account in self._exchange.engine.accounts:
             key = self._exchange.listen_keys.valid(account, self._market.now())
             account.listener = None
@@ -181,7 +181,9 @@ class Hub:
         for key in expired:
             self._send(_user_message(key.text, listen_key_expired(key.text, key.expires)), now)
             for connection in self._connections:
-                connection.streams.pop(key.text, None)
+                for stream in list(connection.streams.values()):
+                    if stream.listen_key == key.text:
+                        del connection.streams[stream.name]
         if expired:
             self._set_listeners()
 

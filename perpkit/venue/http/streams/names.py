@@ -18,7 +18,8 @@ from perpkit.venue.market.market import Market
 MARK_PRICE_MS = 3_000
 _FAST_MARK_PRICE_MS = 1_000
 _DEPTH = re.compile(r"depth(5|10|20)(@(100|250|500)ms)?")
-_LISTEN_KEY = re.compile(r"[0-9A-Za-z]+")
+# A listen key, of which one event only may be asked for.
+_USER_DATA = re.compile(r"([0-9A-Za-z]+)(?:@([A-Z_]+|listenKeyExpired))?")
 
 
 class Route(StrEnum):
@@ -48,10 +49,11 @@ _PUBLIC = (StreamKind.BOOK_TICKER, StreamKind.DEPTH, StreamKind.TRADE)
 class Stream:
     """One stream by its name.
 
-    :param symbol: "BTCUSDT"; None for all symbols, and for user data, whose name is the listen key
+    :param symbol: "BTCUSDT"; None for all symbols, and for user data
     :param interval: of candles
     :param every_ms: how often a mark price comes
     :param levels: of each side of the book
+    :param listen_key: of user data; its stream of one event has that behind it, `KEY@ALGO_UPDATE`
     """
 
     name: str
@@ -60,6 +62,7 @@ class Stream:
     interval: str = ""
     every_ms: int = 0
     levels: int = 0
+    listen_key: str = ""
 
     @property
     def public_name(self) -> str:
@@ -91,8 +94,8 @@ def parse_stream(name: str, market: Market, route: Route | None) -> Stream:
 
 
 def _parsed(name: str, market: Market) -> Stream:
-    if _LISTEN_KEY.fullmatch(name):
-        return Stream(name, StreamKind.USER_DATA)
+    if match := _USER_DATA.fullmatch(name):
+        return Stream(name, StreamKind.USER_DATA, listen_key=match[1])
     if (every := _mark_price_ms(name, "!markPrice@arr")) is not None:
         return Stream(name, StreamKind.ALL_MARK_PRICES, every_ms=every)
     lower, _, what = name.partition("@")

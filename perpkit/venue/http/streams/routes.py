@@ -38,13 +38,9 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
             await _serve(websocket, [], combined=True)
 
         async def _serve(websocket: WebSocket, names: list[str], *, combined: bool) -> None:
-            query = parse_qs(websocket.url.query)
-            for name in ("streams", "listenKey"):
-                names += [each for text in query.get(name, []) for each in text.split("/")]
-            events = frozenset(e for text in query.get("events", []) for e in text.split("/"))
+            names += _named(websocket.url.query)
             line = websocket.scope.get("state", {}).get(LINE)
-            now = market.now()
-            connection = Connection(route, combined, events or None, now, line)
+            connection = Connection(route, combined, market.now(), line)
             try:
                 hub.streams(connection, names)
             except ValueError as error:
@@ -65,6 +61,17 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
     add("", None)
     for route in Route:
         add(f"/{route}", route)
+
+
+def _named(query: str) -> list[str]:
+    """The streams of a query: its `streams`, and of each `listenKey` its `events`, or all."""
+    sent = parse_qs(query)
+    names = [name for text in sent.get("streams", []) for name in text.split("/")]
+    keys, events = sent.get("listenKey", []), sent.get("events", [])
+    for which, wanted in zip(keys, [*events, *[""] * len(keys)], strict=False):
+        suffixes = [f"@{event}" for event in wanted.split("/")] if wanted else [""]
+        names += [key + suffix for key in which.split("/") for suffix in suffixes]
+    return names
 
 
 async def _receive(websocket: WebSocket, connection: Connection, hub: Hub) -> None:

@@ -23,7 +23,7 @@ class Ear:
         self.hub = Hub(exchange.market, exchange)
 
     def connect(self, *names: str, **how: Any) -> Connection:
-        given = {"route": None, "combined": False, "events": None, "opened": self.clock.now()}
+        given = {"route": None, "combined": False, "opened": self.clock.now()}
         connection = Connection(**{**given, **how})
         self._stack.enter_context(self.hub.connected(connection))
         if names:

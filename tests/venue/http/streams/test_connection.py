@@ -18,7 +18,7 @@ NAME = "btcusdt@aggTrade"
 
 @pytest.fixture
 def connection() -> Connection:
-    out = Connection(None, combined=False, events=None, opened=0)
+    out = Connection(None, combined=False, opened=0)
     out.streams[NAME] = Stream(NAME, StreamKind.AGG_TRADE, "BTCUSDT")
     return out
 

@@ -37,6 +37,7 @@ SECOND_MS = 1_000
         ("solusdt@depth5", "public", "SOLUSDT"),
         ("solusdt@depth20@100ms", "public", "SOLUSDT"),
         ("0123abc", "private", None),
+        ("0123abc@ALGO_UPDATE", "private", None),
     ],
 )
 def test_names(market, name, route, symbol):

@@ -130,6 +130,8 @@ def test_of_several_streams_all_are_subscribed_to_or_none(url):
     [
         ("/ws/btcusdt@nonsense", 400, "not one that this venue serves"),
         ("/public/ws/btcusdt@kline_5m", 400, "is on /market, not on /public"),
+        ("/market/ws/a1@ALGO_UPDATE", 400, "is on /private, not on /market"),
+        ("/ws?listenKey=a1&events=ORDERS!", 400, "listed symbol"),
         ("/stream?streams=BTCUSDT@bookTicker", 400, "lower case"),
         ("/ws/" + "/".join(map(str, range(1025))), 400, "at most 1024 streams"),
         ("/nowhere/ws", 403, ""),
@@ -189,6 +191,25 @@ def test_a_listen_key_that_is_not_known_is_silent(url):
         assert asked(raw, method="LIST_SUBSCRIPTIONS", id=1)["result"] == ["abc123"]
         with pytest.raises(TimeoutError):
             raw.recv(timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("listenKey=a1&events=ORDER_TRADE_UPDATE/ALGO_UPDATE",
+         ["a1@ORDER_TRADE_UPDATE", "a1@ALGO_UPDATE"]),
+        ("events=ORDER_TRADE_UPDATE&listenKey=a1", ["a1@ORDER_TRADE_UPDATE"]),
+        ("listenKey=a1&events=ORDER_TRADE_UPDATE&listenKey=b2&events=ACCOUNT_UPDATE",
+         ["a1@ORDER_TRADE_UPDATE", "b2@ACCOUNT_UPDATE"]),
+        ("listenKey=a1&events=listenKeyExpired&listenKey=b2", ["a1@listenKeyExpired", "b2"]),
+        ("listenKey=a1/b2", ["a1", "b2"]),
+        ("streams=a1@ALGO_UPDATE/b2", ["a1@ALGO_UPDATE", "b2"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["ws", "stream"])
+def test_listen_keys_and_events_of_a_url(url, mode, query, names):
+    with connect(f"{url}/private/{mode}?{query}") as raw:
+        assert asked(raw, method="LIST_SUBSCRIPTIONS", id=1)["result"] == names
 
 
 def test_a_cut_is_a_reset(url, market):

@@ -203,11 +203,34 @@ def test_a_closed_key_is_silent(exchange, clock, client):
 
 
 def test_the_events_asked_for(exchange, clock, client):
+    exchange.engine.add_account("other", "s", Decimal(5_000), clock.now())
+
     def test(ear: Ear):
-        connection = ear.connect(ear.user(), events=frozenset({"ORDER_TRADE_UPDATE"}))
+        first, second = ear.user(), ear.user("other")
+        # Of two accounts on one connection, other events each.
+        names = [f"{first}@ORDER_TRADE_UPDATE", f"{second}@ACCOUNT_UPDATE"]
+        connection = ear.connect(*names, combined=True)
+        buy(client)
+        client._key, client._secret = "other", "s"
         buy(client)
         ear.turn()
-        assert {message["e"] for message in sent(connection)} == {"ORDER_TRADE_UPDATE"}
+        heard = [(each["stream"], each["data"]["e"]) for each in sent(connection)]
+        events = ["ORDER_TRADE_UPDATE"] * 2 + ["ACCOUNT_UPDATE"]
+        assert heard == list(zip([names[0], *names], events, strict=True))
+
+    listening(exchange, clock, test)
+
+
+def test_a_stream_of_some_events_ends_with_its_key(exchange, clock, client):
+    def test(ear: Ear):
+        key = ear.user()
+        names = [f"{key}@ORDER_TRADE_UPDATE", f"{key}@listenKeyExpired"]
+        connection = ear.connect(*names)
+        ear.turn(HOUR_MS)
+        rest(client, ear.market)
+        ear.turn()
+        assert words(sent(connection)) == ["listenKeyExpired"]
+        assert connection.streams == {}
 
     listening(exchange, clock, test)
 
