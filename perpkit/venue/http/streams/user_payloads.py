@@ -93,6 +93,9 @@ def order_update(account: Account, event: OrderEvent, instrument: Instrument) ->
         "gtd": order.good_till,
         "er": str(int(event.expiry)),
     }
+    if event.execution is Execution.AMENDMENT:
+        number = order.amendments[-1].number
+        shown |= {} if number is None else {"M": str(number)}
     if algo is not None and algo.type is OrderType.TRAILING_STOP_MARKET:
         shown["AP"] = _or_zero(price_text(instrument, algo.activate_price))
         shown["cr"] = plain(algo.callback_rate)

@@ -130,6 +130,24 @@ def test_an_account_hears_only_of_itself(exchange, clock, client):
     listening(exchange, clock, test)
 
 
+def test_a_change_has_the_number_that_the_user_gave_it(exchange, clock, client):
+    def test(ear: Ear):
+        placed = rest(client, ear.market)
+        connection = ear.connect(ear.user())
+        sent_again = {"symbol": BTC, "side": "BUY", "price": placed["price"]}
+        for quantity, more in (("0.2", {"modifyId": 44_444}), ("0.3", {})):
+            which = {"orderId": placed["orderId"], "quantity": quantity, **more}
+            client("PUT", "/fapi/v1/order", **sent_again, **which)
+        ear.turn()
+        changes = [message["o"] for message in sent(connection)]
+        assert [(o["x"], o["q"], o.get("M")) for o in changes] == [
+            ("AMENDMENT", "0.200", "44444"),
+            ("AMENDMENT", "0.300", None),
+        ]
+
+    listening(exchange, clock, test)
+
+
 def test_settings_are_reported(exchange, clock, client):
     def test(ear: Ear):
         connection = ear.connect(ear.user())
