@@ -89,17 +89,19 @@ class AccountEvent:
 
 @dataclass(frozen=True, slots=True)
 class LeverageEvent:
-    """ACCOUNT_CONFIG_UPDATE of a symbol's leverage."""
+    """ACCOUNT_CONFIG_UPDATE of a symbol's leverage; `time` as of `AccountEvent`."""
 
     symbol: str
     leverage: int
+    time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AssetModeEvent:
-    """ACCOUNT_CONFIG_UPDATE of multi-assets mode."""
+    """ACCOUNT_CONFIG_UPDATE of multi-assets mode; `time` as of `AccountEvent`."""
 
     multi_assets: bool
+    time: int | None = None
 
 
 Event = OrderEvent | AlgoEvent | AccountEvent | LeverageEvent | AssetModeEvent

@@ -6,7 +6,7 @@ more than the exchange allows. While a position is open, leverage may change; ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perpkit.venue.engine import Account, Engine
 from perpkit.venue.engine.events import Event
@@ -45,10 +45,13 @@ class SettingsChange:
         return self.leverage is not None or self.margin_type is not None
 
 
-def change(engine: Engine, account: Account, symbol: str | None, settings: SettingsChange) -> None:
+def change(
+    engine: Engine, account: Account, symbol: str | None, settings: SettingsChange, now: int
+) -> None:
     """Applies all of `settings` or, if one is refused, none; skips those that are so already.
 
     :param symbol: symbol whose leverage and margin type change
+    :param now: when this happens, ms: in a replay it is before the market's present
     :raises VenueError: the exchange's refusal
     """
     before = account.hedge, account.multi_assets
@@ -76,4 +79,4 @@ def change(engine: Engine, account: Account, symbol: str | None, settings: Setti
     finally:
         account.listener = listener
         for event in reported:
-            account.report(event)
+            account.report(replace(event, time=now))

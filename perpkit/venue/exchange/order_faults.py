@@ -98,9 +98,9 @@ class OrderFaults:
                     continue
                 self._changed.add((name, account.api_key))
                 if self._plan.strikes_now(name):
-                    self._change(name, fault, account)
+                    self._change(name, fault, account, now)
 
-    def _change(self, name: str, fault: Fault, account: Account) -> None:
+    def _change(self, name: str, fault: Fault, account: Account, now: int) -> None:
         settings = SettingsChange.of(fault)
         # An account that has used no symbol yet has only account-wide settings.
         symbols: list[str | None] = (
@@ -108,7 +108,7 @@ class OrderFaults:
         )
         for symbol in symbols:
             try:
-                change(self._engine, account, symbol, settings)
+                change(self._engine, account, symbol, settings, now)
             except VenueError as refusal:
                 where = f" of {symbol}" if symbol else ""
                 _logger.warning(f"{name}: settings{where} stay as they are: {refusal}")

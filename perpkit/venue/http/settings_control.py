@@ -43,7 +43,7 @@ def add_settings_control(app: FastAPI, exchange: Exchange) -> None:
         now = exchange.catch_up(body.symbol)
         try:
             account = engine.account(body.api_key)
-            change(engine, account, body.symbol, settings)
+            change(engine, account, body.symbol, settings, now)
         except VenueError as error:
             raise HTTPException(400, str(error)) from error
         exchange.checker.observe(engine, now)

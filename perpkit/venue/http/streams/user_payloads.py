@@ -121,7 +121,6 @@ def trade_lite(order: Order, fill: Fill, instrument: Instrument) -> Payload:
 
 
 def account_update(engine: Engine, account: Account, event: AccountEvent, now: int) -> Payload:
-    time = now if event.time is None else event.time
     shown: Payload = {
         "m": event.reason.value,
         "B": [
@@ -137,7 +136,7 @@ def account_update(engine: Engine, account: Account, event: AccountEvent, now: i
     }
     if event.symbol:
         shown["S"] = event.symbol
-    return {"e": "ACCOUNT_UPDATE", "E": time, "T": time, "a": shown}
+    return {"e": "ACCOUNT_UPDATE", **_times(event, now), "a": shown}
 
 
 def _position(engine: Engine, account: Account, symbol: str, side: Any) -> Payload:
@@ -192,10 +191,15 @@ def algo_update(event: AlgoEvent, instrument: Instrument) -> Payload:
 
 
 def _config_update(event: LeverageEvent | AssetModeEvent, now: int) -> Payload:
-    shown: Payload = {"e": "ACCOUNT_CONFIG_UPDATE", "E": now, "T": now}
+    shown: Payload = {"e": "ACCOUNT_CONFIG_UPDATE", **_times(event, now)}
     if isinstance(event, LeverageEvent):
         return {**shown, "ac": {"s": event.symbol, "l": event.leverage}}
     return {**shown, "ai": {"j": event.multi_assets}}
+
+
+def _times(event: AccountEvent | LeverageEvent | AssetModeEvent, now: int) -> Payload:
+    time = now if event.time is None else event.time
+    return {"E": time, "T": time}
 
 
 def _or_zero(text: str) -> str:

@@ -161,6 +161,29 @@ def test_settings_are_reported(exchange, clock, client):
     listening(exchange, clock, test)
 
 
+def test_settings_that_another_user_changes_are_reported_at_their_time(exchange, clock, client):
+    """Where the clock jumps over the change and over what follows."""
+
+    def test(ear: Ear):
+        client("POST", "/fapi/v1/marginType", symbol=BTC, marginType="ISOLATED")
+        buy(client)
+        connection = ear.connect(ear.user())
+        since = clock.now() + 5 * MINUTE_MS
+        fault = Fault(K.SETTINGS_CHANGED, symbol=BTC, since=since, parameters={"leverage": 40})
+        ear.market.faults.add(fault)
+        ear.turn(HOUR_MS - 1)  # with a settlement
+        messages = sent(connection)
+        assert words(messages) == [
+            "ACCOUNT_CONFIG_UPDATE",
+            "ACCOUNT_UPDATE MARGIN_TRANSFER",
+            "ACCOUNT_UPDATE FUNDING_FEE",
+        ]
+        assert [message["E"] == since for message in messages] == [True, True, False]
+        assert messages[-1]["E"] > since
+
+    listening(exchange, clock, test)
+
+
 def test_settings_that_are_refused_as_a_whole_are_not_reported(exchange, clock, client):
     def test(ear: Ear):
         connection = ear.connect(ear.user())
