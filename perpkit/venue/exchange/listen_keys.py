@@ -6,6 +6,7 @@ Binance USD-M, "User Data Streams Connect".
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -31,6 +32,10 @@ class ListenKeys:
     def __init__(self) -> None:
         self._keys: dict[str, ListenKey] = {}
         self._made = 0
+
+    def __iter__(self) -> Iterator[ListenKey]:
+        """Iterates over those that were neither closed nor forgotten, the oldest first."""
+        return iter(list(self._keys.values()))
 
     def open(self, account: Account, now: int) -> str:
         """Returns the account's listen key, which is valid for another hour; a new one if none is

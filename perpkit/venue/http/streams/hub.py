@@ -159,10 +159,11 @@ class Hub:
             return
         wanted = {s.listen_key for each in self._connections for s in each.streams.values()}
         for account in self._exchange.engine.accounts:
-            key = self._exchange.listen_keys.valid(account, self._market.now())
             account.listener = None
-            if key is not None and key.text in wanted:
-                account.listener = partial(self._hear, self._exchange, key)
+        # Of a key that has expired unnoticed, too: what happened before that is still to come.
+        for key in self._exchange.listen_keys:
+            if key.text in wanted:
+                key.account.listener = partial(self._hear, self._exchange, key)
 
     def _hear(self, exchange: Exchange, key: ListenKey, event: Event) -> None:
         if exchange.listen_keys.get(key.text) is None:  # closed

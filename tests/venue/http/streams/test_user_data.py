@@ -232,6 +232,20 @@ def test_what_happens_after_the_key_expired_is_not_sent(exchange, clock, client)
     listening(exchange, clock, test)
 
 
+def test_what_others_ask_for_after_the_key_expired_hides_nothing(exchange, clock, client):
+    """Where the clock has jumped, and the hub has not looked yet."""
+
+    def test(ear: Ear):
+        buy(client)
+        connection = ear.connect(ear.user())
+        clock.time += DAY_MS
+        ear.connect("btcusdt@markPrice")
+        ear.turn()
+        assert words(sent(connection)) == ["ACCOUNT_UPDATE FUNDING_FEE", "listenKeyExpired"]
+
+    listening(exchange, clock, test)
+
+
 def test_a_closed_key_is_silent(exchange, clock, client):
     def test(ear: Ear):
         connection = ear.connect(ear.user())
