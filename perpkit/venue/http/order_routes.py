@@ -27,7 +27,7 @@ _CLOSING = {("SELL", "LONG"), ("BUY", "SHORT")}
 
 
 def place_order(exchange: Exchange, account: Account, sent: RequestParameters, now: int) -> Any:
-    new = _new_order(sent)
+    new = _new_order(account, sent)
     check_lock_of(exchange, new, closing=new.reduce_only, now=now)
     order = exchange.engine.place_order(account, new, now)
     return payloads.placed(order, exchange.market.instrument(order.symbol))
@@ -66,7 +66,7 @@ def add_orders(exchange: Exchange, signed: Signed) -> None:
 
     @signed("POST", "/fapi/v1/order/test", trading=True)
     def check(account: Account, sent: RequestParameters, now: int) -> Any:
-        new = _new_order(sent)
+        new = _new_order(account, sent)
         check_lock_of(exchange, new, closing=new.reduce_only, now=now)
         order = engine.check_order(account, new, now)
         return payloads.placed(order, instrument(order.symbol))
@@ -117,7 +117,7 @@ def add_algos(exchange: Exchange, signed: Signed) -> None:
     def place(account: Account, sent: RequestParameters, now: int) -> Any:
         sent.text("algoType")
         choice_of(sent, "algoType", ("CONDITIONAL",))
-        new = _new_algo(sent)
+        new = _new_algo(account, sent)
         check_lock_of(exchange, new, closing=new.reduce_only or new.close_position, now=now)
         algo = engine.place_algo(account, new, now)
         return payloads.placed_algo(algo, instrument(algo.symbol))
@@ -161,7 +161,7 @@ def check_lock_of(exchange: Exchange, new: NewOrder | NewAlgo, *, closing: bool,
     check_lock(exchange.market.faults, symbol, closing=closing, now=now)
 
 
-def _new_order(sent: RequestParameters) -> NewOrder:
+def _new_order(account: Account, sent: RequestParameters) -> NewOrder:
     choice_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
     choice_of(sent, "selfTradePreventionMode", _SELF_TRADES)
     sent.flag("priceProtect")  # used by conditional orders only, but validated here, too
@@ -172,7 +172,7 @@ def _new_order(sent: RequestParameters) -> NewOrder:
         quantity=sent.decimal("quantity"),
         price=sent.decimal("price"),
         time_in_force=sent.optional("timeInForce"),
-        reduce_only=sent.flag("reduceOnly"),
+        reduce_only=_reduce_only(sent, barred=account.hedge),
         position_side=sent.text("positionSide", "BOTH"),
         client_id=sent.optional("newClientOrderId"),
         price_match=sent.text("priceMatch", "NONE"),
@@ -180,8 +180,9 @@ def _new_order(sent: RequestParameters) -> NewOrder:
     )
 
 
-def _new_algo(sent: RequestParameters) -> NewAlgo:
+def _new_algo(account: Account, sent: RequestParameters) -> NewAlgo:
     choice_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+    whole = sent.flag("closePosition")
     return NewAlgo(
         symbol=sent.text("symbol"),
         side=sent.text("side"),
@@ -191,8 +192,8 @@ def _new_algo(sent: RequestParameters) -> NewAlgo:
         price=sent.decimal("price"),
         time_in_force=sent.text("timeInForce", "GTC"),
         working_type=sent.text("workingType", "CONTRACT_PRICE"),
-        reduce_only=sent.flag("reduceOnly"),
-        close_position=sent.flag("closePosition"),
+        reduce_only=_reduce_only(sent, barred=account.hedge or whole),
+        close_position=whole,
         activate_price=sent.decimal("activatePrice"),
         callback_rate=sent.decimal("callbackRate"),
         position_side=sent.text("positionSide", "BOTH"),
@@ -201,6 +202,13 @@ def _new_algo(sent: RequestParameters) -> NewAlgo:
         good_till=optional_integer(sent, "goodTillDate"),
         price_protect=sent.flag("priceProtect"),
     )
+
+
+def _reduce_only(sent: RequestParameters, *, barred: bool) -> bool:
+    """Reads `reduceOnly`; where it is barred, not even "false" may be sent."""
+    if barred and sent.optional("reduceOnly") is not None:
+        raise Refusal.NOT_REQUIRED.error("reduceonly")
+    return sent.flag("reduceOnly")
 
 
 def order_of(sent: RequestParameters, name: str) -> dict[str, Any]:

@@ -72,6 +72,33 @@ def test_an_algo_id_prevails_over_a_client_id(client, market, method, code):
     assert client("GET", path, **mine)["algoStatus"] == "NEW"
 
 
+WHOLE = {
+    "symbol": BTC, "algoType": "CONDITIONAL", "side": "SELL", "type": "STOP_MARKET",
+    "triggerPrice": 20_000, "closePosition": "true",
+}  # fmt: skip
+LONG = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.1", "positionSide": "LONG"}
+ALGO = {**WHOLE, "closePosition": "false", "quantity": "0.1", "positionSide": "LONG"}
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "hedge"),
+    [
+        ("algoOrder", WHOLE, False),
+        ("order", LONG, True),
+        ("order/test", LONG, True),
+        ("algoOrder", ALGO, True),
+    ],
+)
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_reduce_only_may_not_even_be_false(client, path, sent, hedge, value):
+    """In hedge mode, or beside closePosition, the exchange refuses the parameter itself."""
+    if hedge:
+        client("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+    answer = client.raw("POST", f"/fapi/v1/{path}", **sent, reduceOnly=value)
+    assert answer.json() == {"code": -1106, "msg": "Parameter 'reduceonly' sent when not required."}
+    client("POST", f"/fapi/v1/{path}", **sent)
+
+
 def test_a_change_and_its_history(client, resting, market):
     order = client("POST", "/fapi/v1/order", **resting)["orderId"]
     price = f"{market.price(BTC) * 0.96:.1f}"
