@@ -145,6 +145,7 @@ class Refusal(Enum):
     AMENDED_NOTIONAL = -5029, "Order's notional must be no smaller than {}"
     BAD_PRICE_MATCH = -5037, "Invalid price match"
     PRICE_MATCH_TYPE = -5038, "Price match only supports order type: LIMIT, STOP AND TAKE_PROFIT"
+    BAD_SELF_TRADE_MODE = -5039, "Invalid self trade prevention mode"
     GOOD_TILL = (
         -5040,
         "The goodTillDate timestamp must be greater than the current time plus 600 seconds "

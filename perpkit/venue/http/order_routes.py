@@ -163,7 +163,7 @@ def check_lock_of(exchange: Exchange, new: NewOrder | NewAlgo, *, closing: bool,
 
 def _new_order(account: Account, sent: RequestParameters) -> NewOrder:
     choice_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
-    choice_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+    choice_of(sent, "selfTradePreventionMode", _SELF_TRADES, Refusal.BAD_SELF_TRADE_MODE)
     sent.flag("priceProtect")  # used by conditional orders only, but validated here, too
     return NewOrder(
         symbol=sent.text("symbol"),
@@ -181,7 +181,7 @@ def _new_order(account: Account, sent: RequestParameters) -> NewOrder:
 
 
 def _new_algo(account: Account, sent: RequestParameters) -> NewAlgo:
-    choice_of(sent, "selfTradePreventionMode", _SELF_TRADES)
+    choice_of(sent, "selfTradePreventionMode", _SELF_TRADES, Refusal.BAD_SELF_TRADE_MODE)
     whole = sent.flag("closePosition")
     return NewAlgo(
         symbol=sent.text("symbol"),
