@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from freqtrade.persistence import Trade
 
+from perpkit.bot.watching import beside
 from perpkit.record.latch import LatchState, latch_of, write
 from tests.bench.other_exchanges.desk import Desk
 from tests.bench.other_exchanges.running import NAMES, bot_at, desk_of
@@ -163,6 +164,22 @@ def test_a_halt_closes_everything_and_nothing_is_entered(name, tmp_path, caplog)
         bot.run(3, timedelta(minutes=5))
         assert len(desk.orders) == before
     no_trouble(caplog)
+
+
+def reasons(bot) -> str:
+    return "; ".join(str(lock.reason) for lock in bot.locks())
+
+
+def test_the_running_price_of_a_pair_blocks_it_and_is_never_missed(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(beside, "PATIENCE_S", 10)  # never missed on a busy machine
+    breakers = {**SETTINGS["perpkit"], "protections": [{"method": "FlashCrashBreaker"}]}
+    with at(name, tmp_path, perpkit=breakers) as (bot, desk):
+        bot.run(3, timedelta(minutes=4))  # longer than a bot may be without running prices
+        assert "FlashCrashBreaker" not in reasons(bot)
+        for moved in (0.85, 0.849, 0.848, 0.847):  # a trade for each look
+            desk.moved["DOGE"] = moved
+            bot.run(1, timedelta(seconds=5))
+        assert "FlashCrashBreaker reducing: DOGE/USDT:USDT fell 15" in reasons(bot)
 
 
 def test_an_announced_end_is_left_in_time(name, tmp_path):

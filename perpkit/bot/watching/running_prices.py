@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from ccxt import NotSupported
 from freqtrade.data.dataprovider import DataProvider
 
 from perpkit.bot.watching.beside import Beside, client_of
@@ -17,14 +18,16 @@ TIMEOUT_S = 10.0
 # As long as candles may be late, see `perpkit.bot.watching.candle_breaker`.
 BLIND_AFTER = timedelta(minutes=5)
 
-# The price of the last trade of each pair, and when that was in milliseconds; None if unknown.
-Prices = Mapping[str, tuple[float, int | None]]
+# The price of the last trade of each pair, and a figure that another trade changes: its time, or
+# the volume of the day; None if neither is known.
+Prices = Mapping[str, tuple[float, float | None]]
 
 
 class RunningPrices:
     """The prices of the last trades at the exchange that a running bot trades at.
 
-    GET /fapi/v2/ticker/price has all symbols and weighs at most 2.
+    Binance's GET /fapi/v2/ticker/price has all symbols and weighs at most 2. Of other exchanges
+    ccxt has the tickers, in one request, too.
     """
 
     def __init__(self, dp: DataProvider) -> None:
@@ -69,11 +72,21 @@ class RunningPrices:
 
     def _ask(self) -> Prices | str:
         try:
-            answer = self._client.fetch_last_prices()
-            return {
-                pair: (float(one["price"]), one["timestamp"])
-                for pair, one in answer.items()
-                if one["price"] is not None
-            }
+            return self._last_trades()
         except Exception as error:  # after any error the prices are unknown
             return type(error).__name__
+
+    def _last_trades(self) -> Prices:
+        try:
+            trades = self._client.fetch_last_prices()
+        except NotSupported:
+            return {
+                pair: (float(one["last"]), one["baseVolume"] or one["quoteVolume"])
+                for pair, one in self._client.fetch_tickers().items()
+                if one["last"] is not None
+            }
+        return {
+            pair: (float(one["price"]), one["timestamp"])
+            for pair, one in trades.items()
+            if one["price"] is not None
+        }

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from ccxt import NotSupported
 
 from perpkit.bot.watching import beside
 from perpkit.bot.watching.running_prices import RunningPrices
@@ -64,6 +65,38 @@ def test_a_trade_is_looked_at_once(looks):
 )
 def test_what_is_no_price_is_left_out(looks, given, expected):
     assert looks(given) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "new"),
+    [
+        ([(5.0, None), (5.0, None)], False),
+        ([(5.0, None), (5.1, None)], True),
+        ([(None, 5.0), (None, 5.0)], False),
+        ([(None, 5.0), (None, 5.1)], True),
+        ([(None, None), (None, None)], True),  # unknown: it counts in every look
+    ],
+)
+def test_without_last_prices_it_asks_for_tickers(monkeypatch, volumes, new):
+    """ccxt has the last prices of Binance alone."""
+    monkeypatch.setattr(beside, "PATIENCE_S", 10)
+    answers = [
+        {
+            BTC: {"last": 101.0, "baseVolume": base, "quoteVolume": quote},
+            ETH: {"last": None, "baseVolume": base, "quoteVolume": quote},
+        }
+        for base, quote in volumes
+    ]
+
+    def last_prices():
+        raise NotSupported("bybit fetchLastPrices() is not supported yet")
+
+    api = SimpleNamespace(fetch_last_prices=last_prices, fetch_tickers=lambda: answers.pop(0))
+    prices = RunningPrices(SimpleNamespace(_exchange=SimpleNamespace(_api=api)))
+    assert prices.look(NOW) == {BTC: 101.0}
+    later = NOW + timedelta(minutes=6)
+    assert prices.look(later) == ({BTC: 101.0} if new else {})
+    assert prices.blind_since(later) is None
 
 
 def test_a_failure_is_said_once_and_the_next_one_again(looks, caplog):
