@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -47,9 +48,13 @@ class PairLines:
     crash: FlashCrashTimeline | Followed[CrashState]
     halt: HaltTimeline | FollowedHalt
 
-    @property
+    @cached_property
     def last_close(self) -> datetime | None:
-        return self.crash.last_close
+        if not isinstance(self.crash, Followed):
+            return self.crash.last_close
+        # A running bot is not to take a candle that contradicts itself for a current one.
+        opened = self.crash.candles.newest
+        return opened and opened + timedelta(seconds=self.crash.steps.seconds)
 
     def restrictions(self, now: datetime) -> tuple[Decision, ...]:
         return (*self.crash.restrictions(now), *self.halt.restrictions(now))

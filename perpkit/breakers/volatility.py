@@ -212,7 +212,10 @@ def timeline(limits: VolatilityLimits, candles: pd.DataFrame) -> VolatilityTimel
     """
     grid = HourlyCandles.from_frame(candles)
     vol = vol_annual(grid, limits.estimator, limits.half_life_hours)
-    return index_timeline(limits, HourlyIndex(grid.first_hour, vol))
+    # It ends with the last usable hour, so that those after it count as missing.
+    usable = np.flatnonzero(~np.isnan(grid.close))
+    end = usable[-1] + 1 if len(usable) else 0
+    return index_timeline(limits, HourlyIndex(grid.first_hour, vol[:end]))
 
 
 def index_timeline(limits: VolatilityLimits, index: HourlyIndex) -> VolatilityTimeline:

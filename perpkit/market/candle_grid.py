@@ -75,6 +75,14 @@ class CandleRows:
     def __len__(self) -> int:
         return len(self.times)
 
+    @property
+    def newest(self) -> datetime | None:
+        """When the newest candle of which every figure is known opened."""
+        known = np.flatnonzero(~np.isnan(self.figures).any(axis=1))
+        if not len(known):
+            return None
+        return datetime.fromtimestamp(int(self.times[known[-1]]) / 10**9, UTC)
+
     def gapless(self, seconds: int) -> tuple[CandleGrid, NDArray[np.float64]]:
         """Returns `COLUMNS` on the full grid, NaN where a candle is missing.
 

@@ -79,6 +79,25 @@ def test_candles_that_stopped_block_entries(default_futures_config, age, blocked
     assert all("no current candles of BTC/USDT:USDT" in d.reason for d in decisions)
 
 
+@pytest.mark.parametrize(("hours", "blocked"), [(2, False), (3, True), (720, True)])
+@pytest.mark.parametrize("broken", ["missing", "flat", "upside down"])
+def test_newest_hours_that_cannot_be_used_block_entries(
+    default_futures_config, hours, blocked, broken
+):
+    candles = factories.candles(720)
+    tail = candles.index >= 720 - hours
+    if broken == "missing":
+        candles.loc[tail, ["open", "high", "low", "close"]] = np.nan
+    elif broken == "flat":
+        candles.loc[tail, ["open", "high", "low", "close"]] = 100.0
+    else:
+        candles.loc[tail, "high"] = candles.loc[tail, "low"] / 2
+    decisions = breaker(default_futures_config, stressed_percentile=98).evaluate(
+        Feed(candles), candles["date"].iloc[-1] + HOUR
+    )
+    assert ["no current candles" in decision.reason for decision in decisions] == [True] * blocked
+
+
 def test_without_any_candle_entries_are_blocked(default_futures_config):
     nothing = Feed(factories.candles(5)[:0])
     [decision] = breaker(default_futures_config).evaluate(nothing, factories.START)
@@ -95,6 +114,8 @@ def test_without_any_candle_entries_are_blocked(default_futures_config):
         ({"estimator": "magic"}, "estimator must be one of classic"),
         ({"basket": []}, "basket must have at least one pair"),
         ({"basket": "BTC/USDT:USDT"}, "basket must be a list of pairs"),
+        ({"basket": ["BTC/USDT"]}, "pairs of basket must be a pair such as BTC/USDT:USDT"),
+        ({"pair": "BTC/USDT"}, "pair must be a pair such as BTC/USDT:USDT, got 'BTC/USDT'"),
         ({"basket": {"BTC/USDT:USDT": 0}}, "weight of BTC/USDT:USDT must be"),
         ({"basket": ["ETH/USDT:USDT"], "pair": "BTC/USDT:USDT"}, "pair must not be given"),
         ({"dvol": "yes"}, "dvol must be true or false"),
