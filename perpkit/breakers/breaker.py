@@ -17,6 +17,8 @@ from typing import Literal, get_args
 from perpkit.checks import one_of
 
 ALL_PAIRS = "*"
+# Of a limit: 90 for 100 is a fall of 10%, though the quotient is less by an error of rounding.
+WITHIN_ROUNDING = 1 - 1e-9
 Side = Literal["long", "short", "*"]
 SIDES: tuple[Side, ...] = get_args(Side)
 

@@ -20,7 +20,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Side, Trading
+from perpkit.breakers.breaker import (
+    ALL_PAIRS,
+    UNRESTRICTED,
+    WITHIN_ROUNDING,
+    Decision,
+    Side,
+    Trading,
+)
 from perpkit.breakers.latch import OFF, Hysteresis, HysteresisState
 from perpkit.breakers.timeline import CandleTimeline
 from perpkit.market.candle_grid import CandleGrid, CandleRows
@@ -117,8 +124,8 @@ class FlashCrashLimits(Parameters):
 
     @property
     def trips(self) -> Floats:
-        """The move of each window."""
-        return np.array([window.move for window in self.windows])
+        """The move from which each window trips."""
+        return np.array([window.move * WITHIN_ROUNDING for window in self.windows])
 
     @property
     def hysteresis(self) -> Hysteresis:

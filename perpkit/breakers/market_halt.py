@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, Decision, Trading
+from perpkit.breakers.breaker import ALL_PAIRS, UNRESTRICTED, WITHIN_ROUNDING, Decision, Trading
 from perpkit.breakers.latch import OFF, Hysteresis, HysteresisState
 from perpkit.breakers.timeline import CandleTimeline
 from perpkit.execution.book import BPS, Book, NoBook
@@ -73,6 +73,11 @@ class HaltLimits(Parameters):
     @property
     def quiet_candles(self) -> int:
         return ceil(self.quiet_minutes / self.timeframe_minutes)
+
+    @property
+    def least_gap(self) -> float:
+        """The gap from which a quiet period starts."""
+        return self.gap * WITHIN_ROUNDING
 
     @property
     def hysteresis(self) -> Hysteresis:
@@ -193,7 +198,7 @@ def judge(limits: HaltLimits, grid: CandleGrid, volume_share: Floats, gap: Float
     """
     halted, _ = limits.hysteresis.sweep(-volume_share)
     rows = np.arange(len(gap))
-    gapped = np.maximum.accumulate(np.where(np.abs(gap) >= limits.gap, rows, -1))
+    gapped = np.maximum.accumulate(np.where(np.abs(gap) >= limits.least_gap, rows, -1))
     quiet = (gapped >= 0) & (rows - gapped < limits.quiet_candles)
     return HaltTimeline(
         grid,

@@ -64,7 +64,7 @@ class HaltSteps(Steps[HaltState]):
             share=share,
             known=state.known if isnan(share) else share,
             latch=self.limits.hysteresis.step(state.latch, -share),
-            gap=(gap, closed_at) if abs(gap) >= self.limits.gap else state.gap,
+            gap=(gap, closed_at) if abs(gap) >= self.limits.least_gap else state.gap,
         )
 
     def decide(self, state: HaltState, closed_at: datetime) -> Decision:

@@ -22,7 +22,9 @@ def market_wide(
     """
     if market.entries_blocked:
         yield replace(market, pair=ALL_PAIRS, reason=f"market-wide, {market.reason}")
-    least = max(limits.market_min_pairs, ceil(limits.market_share * len(pairs)))
+    # Without the error of the product: 0.28 of 25 pairs are 7, and not 8.
+    share = ceil(round(limits.market_share * len(pairs), 9))
+    least = max(limits.market_min_pairs, share)
     sides: tuple[Side, ...] = ("*",) if limits.blocks is Blocks.BOTH else ("long", "short")
     for side in sides:
         held = [d for d in pairs if d.entries_blocked and d.concerns(d.pair, side)]

@@ -192,6 +192,21 @@ def test_falls_against_a_naive_search(seed, count):
         assert line.moves[0, row, 0] == pytest.approx(max(falls), nan_ok=True)
 
 
+@pytest.mark.parametrize("price", [0.0123, 1.1, 100, 26_500, 61_234.5])
+@pytest.mark.parametrize("move", [-0.3, -0.15, -0.1, -0.05, 0.05, 0.07, 0.1, 0.15])
+def test_a_move_of_exactly_the_limit_trips(price, move):
+    """It is never missed by an error of rounding, and a millionth less is no such error."""
+    limits = FlashCrashLimits(windows=[(60, abs(move))], calm_range=0.01)
+    for moved, trips in ((move, True), (move * 0.999999, False)):
+        end = float(f"{price * (1 + moved):.10g}")
+        candle = (price, max(price, end), min(price, end), end)
+        decision = timeline(limits, frame(candle)).at(factories.START + HOUR)
+        assert ("fell" in decision.reason, "rose" in decision.reason) == (
+            trips and move < 0,
+            trips and move > 0,
+        )
+
+
 def test_a_window_shorter_than_a_candle_is_judged_over_one():
     crash = frame((100, 100, 93, 93))
     now = factories.START + HOUR
@@ -321,6 +336,17 @@ def test_when_all_pairs_stop(market, pairs, expected):
     assert [(d.pair, d.side, d.release) for d in wide] == (
         [("*", "*", NOON + expected * HOUR)] if expected else []
     )
+
+
+@pytest.mark.parametrize(
+    ("share", "pairs", "least"),
+    [(0.5, 5, 3), (0.28, 25, 7), (0.07, 100, 7), (0.56, 25, 14), (0.57, 100, 57), (1, 3, 3)],
+)
+def test_how_many_pairs_are_a_share(share, pairs, least):
+    limits = replace(LIMITS, market_share=share)
+    for count in (least - 1, least):
+        decisions = [blocked(f"P{n}", 1) if n < count else UNRESTRICTED for n in range(pairs)]
+        assert len(list(market_wide(limits, UNRESTRICTED, decisions))) == (count == least)
 
 
 def test_the_market_may_stop_on_one_side():

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from perpkit.breakers.breaker import UNRESTRICTED, Decision, Trading
 from perpkit.breakers.market_halt import HaltLimits, beside_the_book, judge, timeline
+from perpkit.breakers.market_halt_steps import follow
 from perpkit.execution.book import Book, NoBook
-from perpkit.market.candle_grid import CandleGrid
+from perpkit.market.candle_grid import CandleGrid, CandleRows
 from tests import factories
 from tests.breakers.oracles.market_halt import HaltState, step
 from tests.breakers.wild import halting_candles
@@ -74,6 +75,19 @@ def test_when_entries_are_blocked(candles, hours_to_release):
         assert (decision.trading, decision.size_factor) == (Trading.REDUCING, 0.0)
         assert (decision.pair, decision.side) == ("XRP/USDT:USDT", "*")
         assert decision.release == NOON + hours_to_release * HOUR
+
+
+@pytest.mark.parametrize("price", [0.0123, 1.1, 100, 26_500])
+@pytest.mark.parametrize(
+    ("gap", "quiet"), [(-0.1, True), (0.1, True), (-0.0999999, False), (0.0999999, False)]
+)
+def test_a_gap_of_exactly_the_limit_starts_a_quiet_period(price, gap, quiet):
+    candles = factories.candles(3)
+    candles.loc[:1, ["open", "high", "low", "close"]] = price
+    candles.loc[2, ["open", "high", "low", "close"]] = float(f"{price * (1 + gap):.10g}")
+    now = factories.START + 3 * HOUR
+    assert timeline(LIMITS, candles).at(now).entries_blocked is quiet
+    assert follow(LIMITS, CandleRows.of(candles)).at(now).entries_blocked is quiet
 
 
 @pytest.mark.parametrize(
