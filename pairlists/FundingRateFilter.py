@@ -7,7 +7,7 @@ from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
 from perpkit.bot.candles.candles import StoredCandles
 from perpkit.bot.pairlists.base import FuturesPairList
-from perpkit.bot.pairlists.requests import Schedule
+from perpkit.bot.pairlists.requests import RETRY, Schedule
 from perpkit.durations import DAY, HOUR
 from perpkit.market.asof import KnownReadings
 from perpkit.market.funding import DEFAULT_RULE, funding_readings
@@ -82,7 +82,8 @@ class FundingRateFilter(FuturesPairList):
         """Fetches the funding history of pairs, at least once an hour.
 
         The exchange may shorten an interval at any time, and a rate is used from an hour after it
-        has settled. If a request fails, the old rates are used until they are too old.
+        has settled. If a request fails, it is repeated a minute later, and the old rates are used
+        until they are too old.
         """
         due = self._schedule.due(pairs, now)
         if not due:
@@ -91,7 +92,7 @@ class FundingRateFilter(FuturesPairList):
         since = now - DEFAULT_RULE.window - DAY
         fetched = self.fetch(due, CandleType.FUNDING_RATE, since, "funding")
         for pair in due:
-            again = now + min(self._period, HOUR)
+            again = now + (min(self._period, HOUR) if pair in fetched else RETRY)
             if pair in fetched:
                 readings = funding_readings(fetched[pair])
                 self._funding[pair] = KnownReadings(readings, COLUMNS)

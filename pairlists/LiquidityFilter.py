@@ -2,6 +2,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange.exchange_types import Tickers
 from freqtrade.plugins.pairlist.IPairList import SupportsBacktesting
 
@@ -27,7 +28,10 @@ class LiquidityFilter(FuturesPairList):
         super().__init__(*args, **kwargs)
         stake = self._config.get("stake_amount")
         if self.rule.stake is None and isinstance(stake, int | float):
-            self.rule = replace(self.rule, stake=stake)
+            try:
+                self.rule = replace(self.rule, stake=stake)
+            except ValueError as error:
+                raise ConfigurationError(f'{self.name}: "stake_amount" as {error}') from error
         self._books = PairRequests(self._exchange, self._ask, self._period, self._patience)
 
     def short_desc(self) -> str:

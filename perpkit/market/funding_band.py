@@ -82,6 +82,15 @@ class FundingBand(RankedBand[Funding]):
         CarrySide, "Whose cost it is: a long's, a short's, or that of either, the side that pays"
     ] = "either"
 
+    def check_together(self) -> None:
+        super().check_together()
+        most = self.max_carry_cost
+        if most is not None and most < 0 and self.carry_side == "either":
+            raise ValueError(
+                "max_carry_cost must be at least 0 for carry_side either, one of whose sides "
+                f"always pays, got {most:g}"
+            )
+
     def figures(self, known: Funding) -> tuple[float, ...]:
         return (
             known.rate_8h,

@@ -171,9 +171,12 @@ def test_an_exchange_never_reached_is_unknown_funding_said_once_a_pair(
     assert caplog.text.count("the funding of BTC/USDT:USDT is unknown") == 1
     assert len(set(endpoint.asked)) == 3
     attempts = len(endpoint.asked)
-    endpoint.clock.shift(timedelta(minutes=29))
-    whitelist(pairlists)
-    assert len(endpoint.asked) == attempts  # refresh_period has not passed
+    endpoint.clock.shift(timedelta(seconds=59))
+    assert whitelist(pairlists) == expected
+    assert len(endpoint.asked) == attempts
+    endpoint.error = None
+    endpoint.clock.shift(timedelta(seconds=1))
+    assert whitelist(pairlists) == PAIRS
 
 
 def test_a_newly_listed_pair_has_a_rate_but_no_percentile(config, futures_exchange, endpoint):
@@ -188,6 +191,7 @@ def test_a_newly_listed_pair_has_a_rate_but_no_percentile(config, futures_exchan
         ({"max_percentile": 120}, "FundingRateFilter: max_percentile must be .* got 120"),
         ({"sort": "up"}, "FundingRateFilter: sort must be one of none, asc, desc, got 'up'"),
         ({"max_percentil": 90}, "FundingRateFilter: unknown parameter 'max_percentil'.*max_perc"),
+        ({"max_carry_cost": -0.001}, "max_carry_cost must be at least 0 for carry_side either"),
         ({"refresh_period": 0}, "refresh_period must be a number from 1 to 86400, got 0"),
         ({"refresh_period": "1h"}, "refresh_period .*got '1h'"),
     ],

@@ -7,6 +7,7 @@ import ccxt
 import pytest
 import time_machine
 from freqtrade.enums import RunMode
+from freqtrade.exceptions import ConfigurationError
 
 from tests.pairlists import running
 from tests.pairlists.running import BTC, ETH, PAIRS, XRP, whitelist
@@ -92,6 +93,11 @@ def test_without_a_number_in_the_config_no_stake_is_checked(config, futures_exch
     endpoint.books[ETH] = book(price=1e5)
     unlimited = config | {"stake_amount": "unlimited"}
     assert whitelist(manager(unlimited, futures_exchange)) == PAIRS
+
+
+def test_a_stake_amount_out_of_range_is_one_line(config, futures_exchange, endpoint):
+    with pytest.raises(ConfigurationError, match=r'^LiquidityFilter: "stake_amount" as stake must'):
+        manager(config | {"stake_amount": 0.0001}, futures_exchange)
 
 
 def test_one_book_a_pair_and_refresh_period(config, futures_exchange, endpoint):
