@@ -190,6 +190,23 @@ def test_a_pair_whose_candles_stopped_is_blocked(default_futures_config, runmode
         )
 
 
+@pytest.mark.parametrize(
+    ("rows", "stale"), [(1, False), (2, True), (ROWS, True)], ids=["one", "two", "all"]
+)
+@pytest.mark.parametrize(
+    ("column", "value"), [("close", float("nan")), ("low", 1e9), ("volume", -1.0), ("high", 0.0)]
+)
+def test_newest_candles_that_contradict_themselves_are_none(
+    default_futures_config, column, value, rows, stale
+):
+    broken = calm()
+    broken.loc[ROWS - rows :, column] = value
+    subject = breaker(default_futures_config, RunMode.LIVE)
+    seen = sources(pairs=[BTC, ETH], BTC=calm(), ETH=broken)
+    found = subject.evaluate(seen, NOW)
+    assert [(d.pair, "no current candles" in d.reason) for d in found] == [(ETH, True)] * stale
+
+
 def test_without_any_candle_a_pair_is_blocked(default_futures_config):
     seen = sources(pairs=[BTC, ETH], BTC=calm(), ETH=calm()[:0])
     [decision] = breaker(default_futures_config, RunMode.LIVE).evaluate(seen, NOW)
@@ -307,6 +324,7 @@ def test_parameters_reach_the_limits(default_futures_config):
         ({"book_seconds": 1}, "book_seconds must be a number from 10 to 3600, got 1"),
         ({"timeframe": "soon"}, "timeframe must be one such as 5m or 1h, got 'soon'"),
         ({"timeframe": "5q"}, "timeframe must be one such as 5m or 1h, got '5q'"),
+        ({"market_pair": "BTC/USDT"}, "market_pair must be a pair such as BTC/USDT:USDT"),
         ({"timeframe": 60}, "timeframe must be one such as 5m or 1h, got 60"),
         ({"pair": BTC}, "unknown parameter 'pair'. Allowed: blocks, book_seconds"),
         ({"timeframe_minutes": 5}, "unknown parameter 'timeframe_minutes'"),

@@ -154,7 +154,7 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
         # Backtest and hyperopt start here; from the other callbacks an error would not get through.
         if self._perpkit.started:
             with _before_the_indicators():
-                self._perpkit.watch.require_candles()
+                self._perpkit.watch.require_candles(list(data))
         return super().advise_all_indicators(data)
 
     def plot_annotations(

@@ -78,7 +78,8 @@ class BreakerLocks:
         """
         for trading in (Trading.REDUCING, Trading.HALTED):
             for lock in self._of(decision, trading, now):
-                if lock.lock_end_time_utc - now < NEVER / 2:
+                # That of both sides, which Freqtrade gives for each of them, stands.
+                if lock.side == decision.side and lock.lock_end_time_utc - now < NEVER / 2:
                     lock.active, lock.lock_end_time = False, now
         if PairLocks.use_db:
             PairLock.session.commit()

@@ -8,6 +8,7 @@ a backtest can skip the breaker.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ from perpkit.market.store import StoreError
 
 # Like Freqtrade, which stops trading two timeframes and this long after the newest candle opened.
 GRACE = timedelta(minutes=5)
+# A pair without what it is settled in is one of the spot market.
+_PAIR = re.compile(r"[^/:\s]+/[^/:\s]+:[^/:\s]+")
 
 
 class Decided(Protocol):
@@ -218,7 +221,7 @@ def minutes_of(timeframe: object) -> int:
 
 
 def checked_pair(name: str, value: object) -> str:
-    """Returns `value`. :raises ValueError: unless it can be the name of a pair"""
-    if not isinstance(value, str) or "/" not in value:
+    """Returns `value`. :raises ValueError: unless it can be the name of a pair of futures"""
+    if not (isinstance(value, str) and _PAIR.fullmatch(value)):
         raise ValueError(f"{name} must be a pair such as BTC/USDT:USDT, got {value!r}")
     return value

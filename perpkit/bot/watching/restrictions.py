@@ -17,6 +17,8 @@ from perpkit.breakers.breaker import (
 Key = tuple[str, str, Side]
 # The decisions that restrict trading.
 Restrictions = Mapping[Key, Decision]
+# The state, the size and the cap on leverage.
+_Effect = tuple[Trading, float, float]
 
 # Characters of the reasons in a message, of which Telegram takes 4096.
 _LONGEST, _MOST_NAMES = 3000, 20
@@ -47,12 +49,12 @@ def changes(
     :param standing: those of `after` that are not of breakers: their reasons state how they end
     :param released: why the restrictions that have ended did so
     """
-    changed: dict[tuple[str, tuple[Trading, float]], list[Key]] = {}
+    changed: dict[tuple[str, _Effect], list[Key]] = {}
     for key in dict.fromkeys((*before, *after)):
         was, now = (_effect(where.get(key, UNRESTRICTED)) for where in (before, after))
         if was != now and not _still_covered(key, after):
             changed.setdefault((key[0], now), []).append(key)
-    for (name, (trading, _)), keys in changed.items():
+    for (name, (trading, *_)), keys in changed.items():
         decision = after.get(keys[0])
         pairs = sorted({pair for _, pair, _ in keys})
         where = "" if ALL_PAIRS in pairs else f" on {_names(pairs)}"
@@ -74,8 +76,8 @@ def _still_covered(key: Key, restrictions: Restrictions) -> bool:
     )
 
 
-def _effect(decision: Decision) -> tuple[Trading, float]:
-    return decision.trading, decision.size_factor
+def _effect(decision: Decision) -> _Effect:
+    return decision.trading, decision.size_factor, decision.max_leverage
 
 
 def _names(pairs: Sequence[str]) -> str:

@@ -144,13 +144,15 @@ class Watch:
         traded = self._dp.current_whitelist()
         return {candles for b in self._watched() for candles in b.candles_read(traded)}
 
-    def require_candles(self) -> None:
+    def require_candles(self, pairs: Sequence[str] = ()) -> None:
         """Refuses to start a simulated run whose breakers would have no candles.
 
+        :param pairs: that are traded and have candles of the strategy's timeframe
         :raises OperationalException: naming the candles and where they were searched for
         """
-        # Freqtrade itself leaves out traded pairs without candles.
-        read = {c for b in self._watched() for c in b.informative_pairs(())} if self.enabled else ()
+        breakers = self._watched() if self.enabled else ()
+        read = {candles for breaker in breakers for candles in breaker.informative_pairs(pairs)}
+        read -= {(pair, self._config["timeframe"]) for pair in pairs}
         for pair, timeframe in sorted(read):
             candles = self._sources.candles
             if candles.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:

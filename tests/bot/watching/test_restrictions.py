@@ -48,6 +48,12 @@ LONGS = Decision(Trading.REDUCING, 0.0, reason="longs", side="long")
             [Decision(Trading.REDUCING, 0.0, reason="all")],
             "REDUCING: Scripted: all. Exits and stops go on.",
         ),
+        # A cap on leverage alone is a restriction, too.
+        (
+            [],
+            [Decision(max_leverage=2.0, reason="leverage at most 2x")],
+            "ACTIVE: Scripted: leverage at most 2x. Entries, exits and stops as usual.",
+        ),
         # What the market still holds.
         (
             [LONGS, Decision(Trading.HALTED, 0.0, START + 9 * HOUR, "one", pair=ETH)],

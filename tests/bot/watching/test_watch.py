@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from math import inf
 
 import pytest
-from freqtrade.enums import RunMode
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType, RunMode
+from freqtrade.exceptions import OperationalException
 from freqtrade.persistence import PairLocks, Trade, disable_database_use, enable_database_use
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
@@ -15,7 +17,7 @@ from freqtrade.resolvers import ProtectionResolver
 from perpkit.bot.watching.protection import Watched, WatchedProtection
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
-from tests.factories import START
+from tests.factories import START, candles
 
 HOUR = timedelta(hours=1)
 
@@ -387,6 +389,18 @@ def test_a_lock_ends_with_its_reason(scripted, default_futures_config, decisions
     assert max(ends) == noon + timedelta(seconds=5)
 
 
+def test_a_side_that_is_released_leaves_the_lock_of_both(scripted, default_futures_config):
+    """As of a pair whose funding rates stop while one side is blocked."""
+    live, _ = watch(default_futures_config, RunMode.LIVE)
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, START + 9 * HOUR, "dear", BTC, "long")]
+    run(live, range(1))
+    scripted.extra = [Decision(Trading.REDUCING, 0.0, START + 9 * HOUR, "unknown", BTC)]
+    now = START + timedelta(minutes=10)
+    live.step(now)
+    standing = PairLocks.get_pair_locks(BTC, now)
+    assert [(lock.side, lock.reason) for lock in standing] == [("*", "Scripted reducing: unknown")]
+
+
 def test_no_mark_of_markdown_is_left_in_a_message(scripted, default_futures_config):
     scripted.extra = [Decision(Trading.REDUCING, 0.0, reason="a_b *c* `d` [e](f)")]
     live, messages = watch(default_futures_config, RunMode.LIVE)
@@ -471,6 +485,36 @@ def test_missing_candles_are_named_at_the_start_of_a_backtest(default_futures_co
     subject = Watch(config, Messages(), lambda: [{"method": "CryptoVixBreaker"}])
     with pytest.raises(Exception, match=r"need 1h candles of BTC/USDT:USDT, and there are none"):
         subject.require_candles()
+
+
+@pytest.mark.parametrize(
+    ("finer", "pairs", "missing"),
+    [
+        ({}, [BTC, ETH], None),
+        ({"timeframe_detail": "5m"}, [BTC], None),
+        # Its own timeframe is what a strategy trades by; a pair without that is not traded.
+        ({"timeframe_detail": "5m"}, [BTC, ETH], ETH),
+        ({"timeframe_detail": "5m"}, [ETH], ETH),
+    ],
+)
+def test_a_traded_pair_needs_the_finer_candles(default_futures_config, finer, pairs, missing):
+    """Otherwise it would be traded as though it never crashed."""
+    config = {
+        **default_futures_config,
+        **finer,
+        "runmode": RunMode.BACKTEST,
+        "enable_protections": True,
+    }
+    handler = get_datahandler(config["datadir"], "feather")
+    for timeframe in ("1h", "5m"):
+        handler.ohlcv_store(BTC, timeframe, candles(50, timeframe), CandleType.FUTURES)
+    handler.ohlcv_store(ETH, "1h", candles(50), CandleType.FUTURES)
+    subject = Watch(config, Messages(), lambda: [{"method": "FlashCrashBreaker"}])
+    if missing is None:
+        subject.require_candles(pairs)
+        return
+    with pytest.raises(OperationalException, match=f"need 5m candles of {missing}, and there are"):
+        subject.require_candles(pairs)
 
 
 def test_what_stands_beside_the_breakers_outlives_steps_and_is_lifted(
