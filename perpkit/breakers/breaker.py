@@ -14,7 +14,7 @@ from enum import StrEnum
 from math import inf
 from typing import Literal, get_args
 
-from perpkit.checks import one_of
+from perpkit.checks import check_range, one_of
 
 ALL_PAIRS = "*"
 # Of a limit: 90 for 100 is a fall of 10%, though the quotient is less by an error of rounding.
@@ -45,7 +45,8 @@ class Decision:
     :param pair: the pair that the decision applies to, `*` for all pairs
     :param side: the side that the decision applies to, `*` for both
     :param max_leverage: cap on the leverage of new positions
-    :raises ValueError: for a state or a side that does not exist
+    :raises ValueError: for a state or a side that does not exist, a size beyond 0 to 1, and a cap
+        below 1; for NaN, too, which would restrict nothing
     """
 
     trading: Trading = Trading.ACTIVE
@@ -62,6 +63,10 @@ class Decision:
             object.__setattr__(self, "trading", one_of("trading", self.trading, Trading))
         if self.side not in SIDES:
             one_of("side", self.side, SIDES)
+        if not 0 <= self.size_factor <= 1:
+            check_range("size_factor", self.size_factor, 0, 1)
+        if not self.max_leverage >= 1:
+            check_range("max_leverage", self.max_leverage, 1, inf)
 
     @property
     def entries_blocked(self) -> bool:

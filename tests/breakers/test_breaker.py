@@ -38,6 +38,14 @@ def states(rule: Hysteresis, values: list[float]) -> str:
     return letters
 
 
+@pytest.mark.parametrize("figure", ["size_factor", "max_leverage"])
+@pytest.mark.parametrize("value", [NAN, -0.5])
+def test_a_figure_that_would_restrict_nothing_is_refused(figure, value):
+    """A breaker of a user that decides so has failed, and then entries are blocked."""
+    with pytest.raises(ValueError, match=f"{figure} must be a number from .*, got {value}"):
+        Decision(**{figure: value})
+
+
 @pytest.mark.parametrize(
     ("confirm", "calm", "values", "expected"),
     [

@@ -15,7 +15,7 @@ from freqtrade.persistence.pairlock import PairLock
 
 from perpkit.bot.watching.simulated_lock import SimulatedLock
 from perpkit.bot.watching.standing_lock import LONGEST_REASON, NEVER
-from perpkit.breakers.breaker import ALL_PAIRS, Decision, Side, Trading
+from perpkit.breakers.breaker import Decision, Side, Trading
 
 SECOND = timedelta(seconds=1)
 
@@ -103,23 +103,31 @@ class BreakerLocks:
             return now + NEVER
         return max((decision.release or now) - SECOND, now)
 
-    def standing_halt(self, now: datetime) -> Decision | None:
-        """Returns the halt that stands until an operator clears it, if any; for running bots."""
+    def standing_halts(self, now: datetime) -> list[Decision]:
+        """Returns the halts that stand until an operator clears them, of all pairs or of one; for
+        running bots."""
         label = self._label(Trading.HALTED)
         halts = [
             lock
-            for lock in PairLocks.get_pair_locks(ALL_PAIRS, now)
+            for lock in PairLocks.get_pair_locks(None, now)
             if (lock.reason or "").startswith(label) and lock.lock_end_time_utc - now > NEVER / 2
         ]
         if self._stood is None or (self._stood and not halts):
             self._cleared = self._last_cleared(label, now)
         self._stood = bool(halts)
-        if not halts:
-            return None
-        return Decision(Trading.HALTED, 0.0, reason=(halts[0].reason or "").removeprefix(label))
+        return [
+            Decision(
+                Trading.HALTED,
+                0.0,
+                reason=(lock.reason or "").removeprefix(label),
+                pair=lock.pair,
+                side=cast(Side, lock.side),
+            )
+            for lock in halts
+        ]
 
     def cleared_at(self) -> datetime | None:
-        """When an operator last cleared a halt of this breaker, as of the last `standing_halt`."""
+        """When an operator last cleared a halt of this breaker, as of the last `standing_halts`."""
         return self._cleared
 
     def _of(self, decision: Decision, trading: Trading, now: datetime) -> list[PairLock]:

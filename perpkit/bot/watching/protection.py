@@ -79,8 +79,8 @@ class WatchedProtection(IProtection):
         # Until then, the watch of a simulated run can skip it: what it restricted last stands.
         self.asleep_until = AWAKE
         self.standing: Sequence[Decision] = ()
-        # As it was locked when it was last looked for, by this process or an earlier one.
-        self._locked: Decision | None = None
+        # Halts, as they were locked when they were last looked for, by this process or an earlier.
+        self._locked: Sequence[Decision] = ()
         self._sources: Sources | None = None
         self._decided: tuple[datetime, Sequence[Decision]] | None = None
         # By the watch of another strategy, which ran before in this process.
@@ -168,16 +168,16 @@ class WatchedProtection(IProtection):
         return [(*candles, "") for candles in self.informative_pairs(pairs)]
 
     def decide(self, sources: Sources, now: datetime) -> Sequence[Decision]:
-        """Returns the result of `evaluate`, run once for each `now`, and an earlier halt if any."""
+        """Returns the result of `evaluate`, run once for each `now`, and earlier halts if any."""
         if self._decided is None or self._decided[0] != now:
-            self._locked = None if self.simulated else self.locks.standing_halt(now)
+            self._locked = () if self.simulated else self.locks.standing_halts(now)
             found = self.evaluate(sources, now)
-            self._decided = now, found if self._locked is None else [self._locked, *found]
+            self._decided = now, [*self._locked, *found] if self._locked else found
         return self._decided[1]
 
     def known_halts(self) -> Sequence[Decision]:
         """Returns what is known to halt, among other decisions, where `decide` has failed."""
-        return self.standing if self._locked is None else [*self.standing, self._locked]
+        return [*self.standing, *self._locked]
 
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import copysign, nan
+from math import copysign, isnan, nan
 from statistics import median_low
 from time import monotonic
 from typing import Any
@@ -114,7 +114,7 @@ class VenueProbe:
         try:
             # ccxt signs requests with this time, which includes its clock correction.
             asked, signed = clock(), self._exchange._api.nonce()
-            told = client.fetch_time()
+            told = _time_at(client)
             latency, signed_after = clock() - asked, self._exchange._api.nonce()
             asked = clock()
             book = client.fetch_order_book(self._pair, BOOK_LEVELS)
@@ -160,13 +160,23 @@ def candle_delay(dp: DataProvider, pairs: Sequence[str], timeframe: str, now: da
     return median_low(delays) if delays else nan
 
 
+def _time_at(client: Any) -> float | None:
+    """Returns the exchange's time in ms; NaN where ccxt cannot ask for it, as at Kraken Futures."""
+    try:
+        told: float | None = client.fetch_time()
+    except ccxt.NotSupported:
+        return nan
+    return told
+
+
 def _words(error: Exception) -> str:
     return f"a request failed ({type(error).__name__})"
 
 
 def _skew(before_ms: float, after_ms: float, told_ms: float, latency_s: float) -> float:
     """Seconds by which our clock is ahead, beyond what the travel time can explain."""
-    if abs((after_ms - before_ms) / 1000 - latency_s) > _CLOCK_SET_S:
+    was_set = abs((after_ms - before_ms) / 1000 - latency_s) > _CLOCK_SET_S
+    if was_set or isnan(told_ms):
         return nan
     apart = ((before_ms + after_ms) / 2 - told_ms) / 1000
     return copysign(max(0.0, abs(apart) - latency_s / 2), apart)

@@ -105,6 +105,18 @@ def test_a_good_reading(world, probe):
     assert not reading.refused
 
 
+def test_an_exchange_that_tells_no_time_is_not_a_bad_one(world, probe, monkeypatch):
+    def fetch_time():
+        raise ccxt.NotSupported("krakenfutures fetchTime() is not supported yet")
+
+    monkeypatch.setattr(probe._client, "fetch_time", fetch_time)
+    reading = probe.poll(world.now, [BTC])
+    assert reading.failure == ""
+    assert reading.latency_s == pytest.approx(0.1)
+    assert isnan(reading.skew_s)
+    assert isnan(reading.book_age_s)
+
+
 def test_two_requests_every_interval(world, probe):
     for _ in range(61):
         probe.poll(world.now, [])

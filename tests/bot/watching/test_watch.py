@@ -281,14 +281,22 @@ class TestHalt:
 
     HALT = Decision(Trading.HALTED, 0.0, reason="-11% on the account")
 
-    def test_it_survives_a_restart(self, scripted, default_futures_config):
-        scripted.extra = [self.HALT]
+    @pytest.mark.parametrize("pair", ["*", ETH])
+    @pytest.mark.parametrize("side", ["*", "short"])
+    def test_it_survives_a_restart(self, scripted, default_futures_config, pair, side):
+        halt = replace(self.HALT, pair=pair, side=side)
+        scripted.extra = [halt]
         run(watch(default_futures_config, RunMode.LIVE)[0], range(3))
         scripted.extra = []
         restarted, _ = watch(default_futures_config, RunMode.LIVE)
         run(restarted, range(500, 503))
-        assert restarted.decision() == self.HALT
+        assert restarted.decision(ETH, "short") == halt
+        assert restarted.decision(BTC, "short").restricts is (pair == "*")
+        assert restarted.decision(ETH, "long").restricts is (side == "*")
         assert len(PairLocks.get_all_locks()) == 1
+        self.unlock(START + 503 * HOUR)
+        run(restarted, range(504, 505))
+        assert not restarted.decision(ETH, "short").restricts
 
     def test_the_operator_clears_it_by_unlocking(self, scripted, default_futures_config):
         scripted.extra = [self.HALT]
