@@ -160,13 +160,15 @@ class HealthState:
 def step(
     limits: HealthLimits, state: HealthState, reading: VenueReading
 ) -> tuple[HealthState, Decision]:
-    """Applies one reading; one that is not newer than the last changes nothing.
+    """Applies one reading; that of the same time again changes nothing.
+
+    One of an earlier time counts: our clock was set back, and may be what is wrong.
 
     >>> reading = VenueReading(datetime(2026, 1, 1), refused=True)
     >>> step(HealthLimits(), HealthState(), reading)[1].trading
     <Trading.REDUCING: 'reducing'>
     """
-    if state.at is None or reading.at > state.at:
+    if reading.at != state.at:
         folded = {
             name: _fold(limits, name, getattr(state, name), reading, *sample)
             for name, sample in _samples(limits, reading).items()

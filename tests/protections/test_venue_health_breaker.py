@@ -67,6 +67,13 @@ def test_readings_decide(running):
     assert "".join(state[0] for state in states) == "aarrrraa"
 
 
+def test_readings_count_after_our_clock_was_set_back(running):
+    running.decide(NOON)
+    running.probe.failure = "RequestTimeout"
+    back = [running.decide(NOON - HOUR + n * MINUTE).entries_blocked for n in range(3)]
+    assert back == [False, False, True]
+
+
 def test_after_a_maintenance_it_waits_for_good_readings(running):
     before = [running.decide(NOON + m * MINUTE) for m in (0, 59, 60, 119)]
     assert [d.entries_blocked for d in before] == [False, False, True, True]

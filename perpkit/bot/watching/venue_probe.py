@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import copysign, isnan, nan
 from statistics import median_low
 from time import monotonic
@@ -74,7 +74,7 @@ class VenueProbe:
         self._clock = clock
         self._client = client_of(self._exchange, limits.timeout_s)
         self._beside = Beside(self._ask, limits.timeout_s, clock)
-        self._due: datetime | None = None
+        self._polled = self._due = datetime.min.replace(tzinfo=UTC)
         self._used_weight = nan
 
     def poll(self, now: datetime, pairs: Sequence[str]) -> VenueReading | None:
@@ -83,8 +83,11 @@ class VenueProbe:
         Call it every loop. It never raises, and waits a tenth of a second at most, once a reading.
         """
         self._note_weight(now)
+        if now < self._polled:  # our clock was set back, which is no reason to look later
+            self._due -= self._polled - now
+        self._polled = now
         if not self._beside.waiting:
-            if self._due is not None and now < self._due:
+            if now < self._due:
                 return None
             self._due = now + timedelta(seconds=self._limits.interval_s)
         try:
@@ -94,7 +97,7 @@ class VenueProbe:
         if answer is None:
             return None
         if answer.pause_s:
-            self._due = max(self._due or now, now + timedelta(seconds=answer.pause_s))
+            self._due = max(self._due, now + timedelta(seconds=answer.pause_s))
         used_weight, self._used_weight = self._used_weight, nan
         return VenueReading(
             at=now,

@@ -125,6 +125,21 @@ def test_two_requests_every_interval(world, probe):
     assert world.asked == 2 * 11
 
 
+@pytest.mark.parametrize("ban", [0, 120])
+def test_a_clock_that_is_set_back_delays_no_reading(world, probe, ban):
+    """It would hide for an hour that every signed request is refused."""
+    if ban:
+        world.error, world.headers = ccxt.DDoSProtection("no"), {"Retry-After": str(ban)}
+    probe.poll(world.now, [])
+    wait = ban or HealthLimits().interval_s
+    world.pass_time(5)
+    assert probe.poll(world.now - HOUR, []) is None
+    world.pass_time(wait - 6)
+    assert probe.poll(world.now - HOUR, []) is None
+    world.pass_time(7)  # the time before it was set is not known
+    assert probe.poll(world.now - HOUR, []) is not None
+
+
 def test_the_client_is_its_own(world, probe):
     api = world._exchange._api
     probe.poll(world.now, [])
