@@ -123,7 +123,7 @@ def test_an_outage_with_an_open_position():
         (FaultKind.CLOCK_SKEW, {"ms": 6000}, Trading.REDUCING, "behind the exchange's"),
         (FaultKind.CLOCK_SKEW, {"ms": 2000}, Trading.ACTIVE, "behind the exchange's: 50%"),
         (FaultKind.STALE_BOOK, {}, Trading.REDUCING, "the last: the order book is"),
-        (FaultKind.MALFORMED, {}, Trading.REDUCING, "the last: an answer without a time"),
+        (FaultKind.MALFORMED, {}, Trading.REDUCING, r"a request failed \(BadResponse\)"),
         # Which of the two notices first depends on the machine.
         (FaultKind.TIMEOUT, {}, Trading.REDUCING, r"\(RequestTimeout\)|no answer within"),
         (FaultKind.MAINTENANCE, {}, Trading.REDUCING, r"a request failed \(OnMaintenance\)"),
