@@ -37,36 +37,46 @@ ADJUSTED = {
 class PostImportFinder:
     """Lets the ordinary finders find a module, and adjusts the module after its execution."""
 
+    def __init__(self) -> None:
+        self._asking: set[str] = set()
+
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
-        if name not in ADJUSTED:
+        # Finders of other plugins that work like this one ask it in turn.
+        if name not in ADJUSTED or name in self._asking:
             return None
+        self._asking.add(name)
+        try:
+            return self._adjusted(name, path, target)
+        finally:
+            self._asking.discard(name)
+
+    def _adjusted(self, name, path, target):  # type: ignore[no-untyped-def]
         for finder in sys.meta_path:
-            # Old finders have none, which Python's own import passes over, too. Another of this
-            # kind, such as an older release's, would ask this one in turn.
-            own = type(finder).__name__ == type(self).__name__
+            # Old finders have none, which Python's own import passes over, too. One of an older
+            # release adjusts the same.
+            own = type(finder).__module__.startswith("perpkit.")
             find = None if own else getattr(finder, "find_spec", None)
             spec = None if find is None else find(name, path, target)
             if spec:
-                _adjust_after_execution(spec.loader, ADJUSTED[name])
+                _adjust_after_execution(spec.loader, name)
                 return spec
         return None
 
 
-def _adjust_after_execution(loader, adjusting: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
-    execute = loader.exec_module
+def _adjust_after_execution(loader, name: str) -> None:  # type: ignore[no-untyped-def]
+    execute, (ours, function) = loader.exec_module, ADJUSTED[name]
 
     def exec_module(module) -> None:  # type: ignore[no-untyped-def]
         execute(module)
+        if module.__name__ != name:  # some loaders, such as pytest's, are one for all modules
+            return
         try:
-            name, function = adjusting
-            getattr(import_module(f"perpkit.bot.loading.{name}"), function)(module)
+            getattr(import_module(f"perpkit.bot.loading.{ours}"), function)(module)
         except Exception as error:
             # Freqtrade must start even if this fails, but the missing plugins must be reported.
             # What has failed may be what ends the waiting of the collector.
             imported()
-            sys.stderr.write(
-                f"perpkit: {adjusting[1]} could not adjust {module.__name__}: {error!r}\n"
-            )
+            sys.stderr.write(f"perpkit: {function} could not adjust {module.__name__}: {error!r}\n")
 
     loader.exec_module = exec_module
 
