@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from perpkit.durations import MINUTE_MS
-from perpkit.market.credits import ignored, proxy_coin
+from perpkit.market.credits import declares_multi_assets, ignored, proxy_coin
 from perpkit.market.exchanges import BINANCE_ONLY, facts_of, named
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
@@ -38,7 +38,8 @@ def check_config(context: Context) -> Iterator[Finding]:
 
 def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
     name = config["exchange"].get("name")
-    if not facts_of(name).keeps_orders:
+    binance = facts_of(name).keeps_orders
+    if not binance:
         yield warn(
             f'"exchange.name" is "{name}": {named(BINANCE_ONLY)} are for Binance only',
             '"exchange": {"name": "binance"}; or go by what docs/exchanges.md says of others',
@@ -52,7 +53,7 @@ def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
     margin = config.get("margin_mode") or "none"
     if (wrong := ignored(config)) is not None:
         yield fail(wrong.words, wrong.fix)
-    if margin == "cross" and proxy_coin(config) is None:
+    if margin == "cross" and not declares_multi_assets(config):
         yield warn(
             '"margin_mode" is "cross": a position that goes wrong may take the whole futures '
             "wallet with it, and sizes are made for a loss of its own margin",
@@ -62,7 +63,7 @@ def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
         yield fail(
             f'"margin_mode" is "{margin}", and futures need one', '"margin_mode": "isolated"'
         )
-    if config.get("stake_currency") not in ("USDT", "USDC"):
+    if binance and config.get("stake_currency") not in ("USDT", "USDC"):
         yield fail(
             f'"stake_currency" is "{config.get("stake_currency")}", in which no perpetual of '
             "USD-M futures is settled",
@@ -71,6 +72,8 @@ def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _pricing(config: Mapping[str, Any]) -> Iterator[Finding]:
+    if not facts_of(config["exchange"].get("name")).keeps_orders:
+        return  # Freqtrade refuses them where tickers have no prices
     for section in ("entry_pricing", "exit_pricing"):
         if not (config.get(section) or {}).get("use_order_book"):
             yield fail(

@@ -19,6 +19,7 @@ class KeyFacts:
     :param rights: GET /sapi/v1/account/apiRestrictions
     :param account: GET /fapi/v1/accountConfig
     :param margin_types: "ISOLATED" or "CROSSED" by symbol, of open positions
+    :param held: amounts by coin as a bot reads them, in multi-assets mode only
     """
 
     skew_ms: int | Refusal
@@ -26,26 +27,28 @@ class KeyFacts:
     rights: Mapping[str, Any] | Refusal
     account: Mapping[str, Any] | Refusal
     margin_types: Mapping[str, str] | Refusal
+    held: Mapping[str, float] | Refusal
 
 
 def read_facts(client: Any) -> KeyFacts:
-    """Reads the facts with four requests, five if a position is open; changes nothing.
+    """Reads the facts with four requests, one more if a position is open, and one in multi-assets
+    mode; changes nothing.
 
     :param client: from `exchange.exchange_client`
     """
     skew = _skew(client)
     if isinstance(skew, Refusal) and skew.why is RefusalCause.UNANSWERED:
-        return KeyFacts(skew, True, skew, skew, skew)
+        return KeyFacts(skew, True, skew, skew, skew, skew)
     rights, account = _signed(client)
     in_time = RefusalCause.CLOCK not in {r.why for r in (rights, account) if isinstance(r, Refusal)}
     if in_time or isinstance(skew, Refusal):
-        return KeyFacts(skew, in_time, rights, account, _margin_types(client, account))
+        return KeyFacts(skew, in_time, rights, account, *_of_account(client, account))
     # The rest can be read with the exchange's clock, so that a key without rights is reported, too.
     before = client.options.get("timeDifference", 0)
     client.options["timeDifference"] = -skew
     try:
         rights, account = _signed(client)
-        return KeyFacts(skew, in_time, rights, account, _margin_types(client, account))
+        return KeyFacts(skew, in_time, rights, account, *_of_account(client, account))
     finally:
         client.options["timeDifference"] = before
 
@@ -62,6 +65,10 @@ def _signed(client: Any) -> tuple[Any, Any]:
     return _ask(client.sapiGetAccountApiRestrictions), _ask(client.fapiPrivateGetAccountConfig)
 
 
+def _of_account(client: Any, account: object) -> tuple[Any, Any]:
+    return _margin_types(client, account), _held(client, account)
+
+
 def _margin_types(client: Any, account: object) -> Mapping[str, str] | Refusal:
     if isinstance(account, Refusal):
         return account
@@ -75,6 +82,24 @@ def _margin_types(client: Any, account: object) -> Mapping[str, str] | Refusal:
     if isinstance(rows, Refusal):
         return rows
     return {row["symbol"]: row["marginType"] for row in rows if row["symbol"] in held}
+
+
+def _held(client: Any, account: Any) -> Mapping[str, float] | Refusal:
+    if isinstance(account, Refusal):
+        return account
+    if not is_true(account["multiAssetsMargin"]):
+        return {}
+    balances = _ask(client.fapiPrivateV3GetAccount)
+    if isinstance(balances, Refusal):
+        return balances
+    # It leaves out assets that were never used, as for a bot.
+    held: dict[str, float] = client.parse_balance_custom(balances, "linear")["total"]
+    return held
+
+
+def is_true(value: object) -> bool:
+    """Whether an answer says so: a signed one has words, or JSON's own."""
+    return str(value).lower() == "true"
 
 
 def _ask(call: Callable[[], Any]) -> Any:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perpkit.market.credits import contradiction, margin_mode
-from perpkit.ops.keys.facts import KeyFacts
+from perpkit.ops.keys.facts import KeyFacts, is_true
 from perpkit.ops.keys.finding import KeyFinding
 from perpkit.ops.level import Level
 from perpkit.ops.refusals import Refusal, RefusalCause
@@ -117,11 +117,11 @@ def _way_out(refusal: Refusal) -> str:
 
 
 def _rights(rights: Mapping[str, Any], facts: KeyFacts) -> Iterator[KeyFinding]:
-    may_read, may_trade = (_is_true(rights.get(name)) for name in _NEEDED)
+    may_read, may_trade = (is_true(rights.get(name)) for name in _NEEDED)
     yield _must(may_read, "reading", "allowed", "not allowed", "allow reading")
     # This is a right of the account: the exchange withdraws it when it restricts the account.
     account = facts.account
-    barred = not isinstance(account, Refusal) and not _is_true(account.get("canTrade", True))
+    barred = not isinstance(account, Refusal) and not is_true(account.get("canTrade", True))
     if may_trade and barred:
         words = "allowed to the key, but the account itself may not trade"
         yield KeyFinding("futures", Level.FAIL, words, "ask the exchange's support")
@@ -146,7 +146,7 @@ def _must_not(
     names: Mapping[str, str], rights: Mapping[str, Any], check: str, level: Level
 ) -> KeyFinding:
     """Reports rights that the key should not have; a right that is not mentioned is not granted."""
-    given = [words for name, words in names.items() if _is_true(rights.get(name))]
+    given = [words for name, words in names.items() if is_true(rights.get(name))]
     if not given:
         return KeyFinding(check, Level.OK, "none")
     why = (
@@ -159,7 +159,7 @@ def _must_not(
 
 def _addresses(rights: Mapping[str, Any], facts: KeyFacts) -> KeyFinding:
     """Relies on the exchange's statement, and on a signed call from here that it has accepted."""
-    if not _is_true(rights.get("ipRestrict")):
+    if not is_true(rights.get("ipRestrict")):
         words = "the key works from every address on the internet"
         fix = f"restrict it to this machine's address ({_MANAGE})"
         return KeyFinding("addresses", Level.FAIL, words, fix)
@@ -199,20 +199,26 @@ def _modes(facts: KeyFacts, config: Mapping[str, Any]) -> Iterator[KeyFinding]:
     if isinstance(account, Refusal):
         yield from map(_skipped, ("position mode", "asset mode", "margin mode"))
         return
-    if _is_true(account["dualSidePosition"]):
+    if is_true(account["dualSidePosition"]):
         words = "hedge mode: Freqtrade does not start, and its orders are refused (-4061)"
         fix = "binance.com > Futures > Preference > Position Mode: One-way Mode"
         yield KeyFinding("position mode", Level.FAIL, words, fix)
     else:
         yield KeyFinding("position mode", Level.OK, "one-way")
-    yield _asset_mode(_is_true(account["multiAssetsMargin"]), config)
+    yield _asset_mode(is_true(account["multiAssetsMargin"]), facts.held, config)
     yield _margin_mode(facts.margin_types, config)
 
 
-def _asset_mode(multi_assets: bool, config: Mapping[str, Any]) -> KeyFinding:
-    wrong = contradiction(config, multi_assets)
+def _asset_mode(
+    multi_assets: bool, held: Mapping[str, float] | Refusal, config: Mapping[str, Any]
+) -> KeyFinding:
+    known = None if isinstance(held, Refusal) else held
+    wrong = contradiction(config, multi_assets, known)
     if wrong is not None:
         return KeyFinding("asset mode", Level.FAIL, wrong.words, wrong.fix)
+    if isinstance(held, Refusal):
+        words = f"multi-assets; the balances cannot be read: {held}"
+        return KeyFinding("asset mode", Level.SKIPPED, words)
     words = "single-asset"
     if multi_assets:
         words = f'multi-assets, as "proxy_coin": "{config["proxy_coin"]}" in the configuration says'
@@ -249,7 +255,3 @@ def _moment(milliseconds: object) -> datetime | None:
         return datetime.fromtimestamp(number / 1000, UTC) if number > 0 else None
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _is_true(value: object) -> bool:
-    return str(value).lower() == "true"

@@ -308,3 +308,27 @@ def test_what_is_for_binance_only_is_said_once(set_up, monkeypatch, name, live, 
     assert "docs/exchanges.md" in said[0].fix
     options = [each.words for each in found if each.check == "options"]
     assert options == ["Stops are at the exchange", "No option disarms a safety"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        # Multi-assets mode without credits, where isolated margin would keep a bot from starting.
+        {"margin_mode": "cross", "proxy_coin": "USDT"},
+        {"margin_mode": "cross", "proxy_coin": "BNFCR"},
+    ],
+)
+def test_margin_of_a_whole_account_that_is_meant_is_in_order(set_up, config):
+    bot = set_up()
+    bot.add(config)
+    assert bot.wrong() == []
+
+
+def test_another_exchange_is_not_measured_by_binance(set_up):
+    """Bybit has prices in its tickers, Kraken Futures is settled in USD."""
+    bot = set_up()
+    prices = {"price_side": "same", "use_order_book": False}
+    bot.add({"exchange": {"name": "bybit"}, "entry_pricing": prices, "exit_pricing": prices})
+    bot.add({"stake_currency": "USD"})
+    said = [f for f in bot.found() if f.check == "configuration" and f.level.is_finding]
+    assert [each.words.partition(":")[0] for each in said] == ['"exchange.name" is "bybit"']

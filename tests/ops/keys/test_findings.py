@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def planned(bot: Bot, fault: Fault) -> Iterator[None]:
 
 
 CREDITS = {"margin_mode": "cross", "proxy_coin": "BNFCR"}
+EUROPEAN = {"multi_assets": True, "wallets": {"BNFCR": Decimal(0), "USDC": Decimal(1000)}}
 FAR = {"addresses": frozenset({"10.0.0.1"})}
 
 
@@ -47,7 +49,16 @@ def wrong(found) -> dict[str, Level]:
 # What the key may do, how its account is set, what is configured: see docs/evidence/keys.md.
 SETS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Level]]] = [
     ("reads and trades, bound", {}, {}, {}, {}),
-    ("credits mode", {}, {"multi_assets": True}, CREDITS, {}),
+    ("credits mode", {}, EUROPEAN, CREDITS, {}),
+    ("multi-assets, meant", {}, {"multi_assets": True}, {**CREDITS, "proxy_coin": "USDT"}, {}),
+    ("no credits", {}, {"multi_assets": True}, CREDITS, {"asset mode": Level.FAIL}),
+    (
+        "credits, another coin",
+        {},
+        {**EUROPEAN, "wallets": {"BNFCR": Decimal(-3), "USDC": Decimal(1000)}},
+        {**CREDITS, "proxy_coin": "USDC"},
+        {"asset mode": Level.FAIL},
+    ),
     ("not bound", {"addresses": frozenset()}, {}, {}, {"addresses": Level.FAIL}),
     ("withdraws", {"withdraw": True}, {}, {}, {"withdrawals": Level.FAIL}),
     ("internal transfers", {"internal_transfer": True}, {}, {}, {"transfers": Level.FAIL}),
