@@ -40,6 +40,7 @@ class ExchangeFacts:
     :param dated_at_beginning: the time of a long/short ratio is taken for the beginning of its
         period, as it is not said to be the end
     :param values_interest: its history of open interest has the value in quote currency
+    :param brings_tiers: Freqtrade has leverage tiers of it that were stored with its release
     :param balance_has_open_profit: the total of its balance in ccxt's format is the account's
         equity, with the profit of open positions, and not what lies in the wallet
     """
@@ -52,6 +53,7 @@ class ExchangeFacts:
     ends: str = ""
     dated_at_beginning: bool = True
     values_interest: bool = False
+    brings_tiers: bool = False
     balance_has_open_profit: bool = False
 
     def market_lot(self, market: Mapping[str, Any]) -> float | None:
@@ -99,6 +101,7 @@ _BINANCE = ExchangeFacts(
     ends="deliveryDate",
     dated_at_beginning=False,
     values_interest=True,
+    brings_tiers=True,
     balance_has_open_profit=True,
 )
 # Of a tier without an amount nothing is taken off, as on an exchange that has no such amounts.

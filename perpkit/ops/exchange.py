@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
+from perpkit.market.exchanges import DEFAULT_EXCHANGE, facts_of
 from perpkit.ops.stored import BadInputError
 
 
@@ -40,7 +40,7 @@ def public_client(config: Mapping[str, Any]) -> Any:
 
 
 def _check_name(own: Mapping[str, Any]) -> None:
-    if known_as(name := own.get("name"), (DEFAULT_EXCHANGE,)) is None:
+    if not facts_of(name := own.get("name")).keeps_orders:
         raise BadInputError(f'exchange.name must be "{DEFAULT_EXCHANGE}" for this, got {name!r}')
 
 

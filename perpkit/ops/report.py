@@ -11,7 +11,7 @@ import typer
 from perpkit.checks import is_number
 from perpkit.durations import DAY_S
 from perpkit.files.own_file import check_own
-from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
+from perpkit.market.exchanges import facts_of
 from perpkit.ops.bot_files import Config, errors
 from perpkit.ops.plateau import search_in
 from perpkit.ops.results_input import (
@@ -131,8 +131,7 @@ def _view(
     from perpkit.report.view import View, runs_of
     from perpkit.research.liquidation import with_liquidations
 
-    # Freqtrade brings its leverage tiers along.
-    if known_as(found.exchange, (DEFAULT_EXCHANGE,)) is not None:
+    if facts_of(found.exchange).brings_tiers:
         found = with_liquidations(found, market.tiers)
     run, second = runs_of(market, found, beside)
     benchmark = None if against is None else _benchmark(run, market, against)

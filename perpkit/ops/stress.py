@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
+from perpkit.market.exchanges import facts_of
 from perpkit.ops.bot_files import Config, errors
 from perpkit.ops.results_input import (
     Balance,
@@ -83,9 +83,7 @@ def _stressed(
 
     market = given.market(found)
     futures = all(":" in pair for pair in found.pairs)
-    # Freqtrade brings the leverage tiers of this exchange along.
-    known = known_as(found.exchange, (DEFAULT_EXCHANGE,)) is not None
-    tiers = market.tiers if known else lambda _: None
+    tiers = market.tiers if facts_of(found.exchange).brings_tiers else lambda _: None
     lacking = "" if asked or not futures else cross_margin_lacks(found, market, tiers)
     margined = futures and not lacking
     names = asked or [name for name in DEFAULT if margined or name != "cross_margin"]

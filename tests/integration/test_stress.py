@@ -106,7 +106,7 @@ def test_the_command_on_an_export_and_with_a_model_of_the_user(config, tmp_path)
 @pytest.mark.parametrize(
     ("exchange", "without", "lacking"),
     [
-        ("binance", "", ""),
+        ("binanceusdm", "", ""),
         ("binance", "ETH", "candles of every pair, got none of ETH/USDT:USDT"),
         ("bybit", "", "leverage tiers of every pair, got none of BTC/USDT:USDT, "),
     ],

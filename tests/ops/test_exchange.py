@@ -56,5 +56,7 @@ def test_what_is_missing_is_named(own: dict[str, object], named: str) -> None:
     assert "a secret" not in str(error.value)
 
 
-def test_a_name_in_capitals_is_the_same_exchange() -> None:
-    assert exchange_client({"exchange": {**KEYS, "name": "Binance"}}).id == "binance"
+@pytest.mark.parametrize("name", ["Binance", "binanceusdm"])
+def test_another_name_of_the_same_exchange(name: str) -> None:
+    """A bot there has guard and journal, so its operator has the commands."""
+    assert exchange_client({"exchange": {**KEYS, "name": name}}).id == "binance"
