@@ -152,11 +152,13 @@ def archive(
     """Fetch daily files from the exchange's archive, verify their checksums, and import them."""
     from perpkit.market.store import BusyError
     from perpkit.ops.archive import BASE_URL, Archive, ArchiveError, fill
+    from perpkit.ops.exchange import must_be_binance
     from perpkit.rehearsal.datadir_mark import before_filling
     from perpkit.rehearsal.redirection import is_loopback
 
     with _errors(ValueError, ArchiveError, BusyError):
         settings = _load(config)
+        must_be_binance(settings.get("exchange", {}).get("name", DEFAULT_EXCHANGE))
         target = _datadir(datadir, settings)
         wanted = _pairs(pairs, more, settings)
         server = Archive(url or BASE_URL)

@@ -19,7 +19,7 @@ def exchange_client(config: Mapping[str, Any]) -> Any:
     :raises BadInputError: for another exchange, or without keys
     """
     own = config.get("exchange") or {}
-    _check_name(own)
+    must_be_binance(own.get("name"))
     key = own.get("api_key") or own.get("apiKey") or own.get("key")
     if not key or not own.get("secret"):
         raise BadInputError(
@@ -35,12 +35,13 @@ def public_client(config: Mapping[str, Any]) -> Any:
     :raises BadInputError: for another exchange
     """
     own = config.get("exchange") or {}
-    _check_name(own)
+    must_be_binance(own.get("name"))
     return _client(own, {"apiKey": "", "secret": ""})
 
 
-def _check_name(own: Mapping[str, Any]) -> None:
-    if not facts_of(name := own.get("name")).keeps_orders:
+def must_be_binance(name: object) -> None:
+    """:raises BadInputError: for the name of another exchange in a configuration"""
+    if not facts_of(name).keeps_orders:
         raise BadInputError(f'exchange.name must be "{DEFAULT_EXCHANGE}" for this, got {name!r}')
 
 

@@ -27,6 +27,7 @@ from tests.cases import SLOW
 from tests.conftest import REPOSITORY
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+BYBIT = "-c", REPOSITORY / "config.bybit.json.example"
 HEADER = (
     "create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
     "sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio"
@@ -327,6 +328,11 @@ def test_the_config_tells_where_the_data_are(tmp_path, day):
         (
             ("archive", "--since", "2024-01-01", "--pairs", "BTC"),
             "pairs must be like BTC/USDT:USDT",
+        ),
+        # Whose readings would go to where Bybit's are.
+        (
+            ("archive", "--since", "2024-01-01", "--url", "http://127.0.0.1:1", BTC, *BYBIT),
+            "exchange.name must be \"binance\" for this, got 'bybit'",
         ),
     ],
 )
