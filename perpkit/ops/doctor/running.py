@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perpkit.market.exchanges import facts_of
 from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok, warn
 from perpkit.record.bot_lock import is_held
@@ -114,6 +115,9 @@ def check_journal(context: Context) -> Iterator[Finding]:
     from perpkit.record.opening import JournalState
 
     path = context.bot.places.journal
+    if not facts_of(context.config["exchange"].get("name")).keeps_orders:
+        yield ok("Without a journal of orders: it is for Binance only")
+        return
     if path is None:
         yield ok("Without a journal of orders: the trade database is in memory")
         return

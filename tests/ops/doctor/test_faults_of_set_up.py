@@ -308,6 +308,8 @@ def test_what_is_for_binance_only_is_said_once(set_up, monkeypatch, name, live, 
     assert "docs/exchanges.md" in said[0].fix
     options = [each.words for each in found if each.check == "options"]
     assert options == ["Stops are at the exchange", "No option disarms a safety"]
+    [journal] = [each.words for each in found if each.check == "journal"]
+    assert journal == "Without a journal of orders: it is for Binance only"
 
 
 @pytest.mark.parametrize(
