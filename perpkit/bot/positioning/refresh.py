@@ -115,10 +115,13 @@ class PositioningRefresh:
         try:
             pairs = self._pairs()
             due = [pair for pair in pairs if self._last(pair) < newest]
+            client = self._client = self._client or self._make(
+                self._exchange, self._budget, sleep=self._pause
+            )
             # New pairs come last: they need their whole history, which takes longer.
             for pair in sorted(due, key=lambda pair: pair not in self._asked):
                 try:
-                    self._refresh(pair, newest)
+                    self._refresh(client, pair, newest)
                 except ValueError as error:  # not the name of a pair, or its file is damaged
                     failures.append(str(error))
             refused = [f"{p}: {self._refused[p][1]}" for p in pairs if p in self._refused]
@@ -137,13 +140,11 @@ class PositioningRefresh:
         refused, _ = self._refused.get(pair, (0.0, ""))
         return max(self._asked.get(pair, 0.0), refused)
 
-    def _refresh(self, pair: str, newest: float) -> None:
-        if self._client is None:
-            self._client = self._make(self._exchange, self._budget, sleep=self._pause)
+    def _refresh(self, client: PositioningSource, pair: str, newest: float) -> None:
         # A day more than needed, for readings that the exchange published late.
         days = (newest - self._asked.get(pair, 0)) / DAY_S + 1
-        days = min(days, KEPT.days, self._client.kept(self._period).days)
-        done = download(self._client, self._datadir, [pair], self._period, days)
+        days = min(days, KEPT.days, client.kept(self._period).days)
+        done = download(client, self._datadir, [pair], self._period, days)
         if pair in done.refused:
             self._refused[pair] = newest, done.refused[pair]
         else:

@@ -187,6 +187,14 @@ def test_a_refused_pair_is_said_once_and_asked_for_again_a_period_later(
     assert caplog.records[-1].message == "Positioning data are refreshed again."
 
 
+def test_an_exchange_that_offers_none_is_named_once(tmp_path, caplog):
+    config = {"datadir": tmp_path, "exchange": {"name": "bitget"}}
+    refresh = PositioningRefresh(config, lambda: [BTC, SOL])
+    refresh._round()
+    [said] = caplog.messages
+    assert said.count("exchange.name must be one of") == 1
+
+
 def test_an_exchange_that_is_down_is_not_asked_about_every_pair(venue, refresh, refusals):
     _, _, config = venue
     for symbol in ("BTCUSDT", "SOLUSDT", "XAUUSDT"):
