@@ -33,8 +33,9 @@ def check(context: Context) -> Iterator[Finding]:
     if _HOOK not in sys.modules:
         yield fail(
             "The start-up hook did not run as Python started: 00_perpkit.pth is not in "
-            f"{_site_packages()}, or fails",
-            _REINSTALL,
+            f"{_site_packages()}, fails, or comes after a plugin that imports Freqtrade",
+            f"{_REINSTALL}; where Python's start says that Freqtrade was imported before, remove "
+            "that plugin's .pth file",
         )
         return
     config = dict(context.config) if not isinstance(context.read, str) else {}

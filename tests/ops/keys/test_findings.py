@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import ccxt
 import pytest
 
 from perpkit.ops.exchange import exchange_client
@@ -179,6 +180,21 @@ def test_clocks(bot, skew_ms, level, words):
     assert words in found["clock"].words
     said = re.search(r"\d+", found["clock"].words)
     assert abs(int(said.group()) - abs(skew_ms)) < 400
+
+
+def test_balances_that_cannot_be_read_are_no_sound_mode(bot, monkeypatch):
+    for name, value in EUROPEAN.items():
+        setattr(bot.account, name, value)
+    config = bot.configure(**CREDITS)
+    client = exchange_client(config.config)
+
+    def refused():
+        raise ccxt.PermissionDenied('binance {"code":-2015,"msg":"No."}')
+
+    monkeypatch.setattr(client, "fapiPrivateV3GetAccount", refused)
+    [mode] = [f for f in key_findings(config, client) if f.check == "asset mode"]
+    assert mode.level is Level.SKIPPED
+    assert "balances cannot be read" in mode.words
 
 
 @pytest.mark.parametrize(
