@@ -107,6 +107,9 @@ def _ask(call: Callable[[], Any]) -> Any:
     import ccxt
 
     try:
-        return call()
+        answer = call()
     except ccxt.BaseError as error:
         return refusal_of(error)
+    if isinstance(answer, str):  # such as a page of maintenance, which ccxt hands on
+        return Refusal(RefusalCause.UNANSWERED, None, "an answer that is not JSON")
+    return answer

@@ -263,6 +263,27 @@ def test_an_exchange_that_does_not_answer(bot):
     assert "127.0.0.1" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("call", "unknown"),
+    [
+        ("fapiPublicGetTime", "reading"),
+        ("sapiGetAccountApiRestrictions", "reading"),
+        ("fapiPrivateGetAccountConfig", "position mode"),
+        ("fapiPrivateV3GetPositionRisk", "margin mode"),
+        ("fapiPrivateV3GetAccount", "asset mode"),
+    ],
+)
+def test_an_answer_that_is_no_json_is_a_finding(bot, monkeypatch, call, unknown):
+    """As ccxt hands on a page of maintenance."""
+    for name, value in EUROPEAN.items():
+        setattr(bot.account, name, value)
+    config = bot.configure(**CREDITS)
+    client = exchange_client(config.config)
+    monkeypatch.setattr(client, call, lambda *_: "<html>Bad Gateway</html>")
+    levels = {f.check: f.level for f in key_findings(config, client)}
+    assert levels[unknown] is Level.SKIPPED
+
+
 def test_the_client_is_left_as_it_was(bot):
     """Though the check reads with the exchange's clock where this machine's is wrong."""
     config = bot.configure()
