@@ -101,6 +101,16 @@ def test_the_shipped_example_trades_as_it_stands(name, tmp_path, caplog):
     no_trouble(caplog)
 
 
+def test_no_breaker_blocks_a_quiet_market(name, tmp_path, caplog):
+    """Those of the package, for longer than any may be without an answer."""
+    use = {"use": {"refresh": False}}
+    with bot_at(name, tmp_path, None, perpkit=use) as (bot, _):
+        bot.run(20, timedelta(minutes=1))
+        assert "FlashCrashBreaker" in bot.bot.strategy.watch.breakers
+        assert [lock.reason for lock in bot.locks()] == []
+    no_trouble(caplog)
+
+
 def test_a_pair_with_a_thin_book_is_left_out(name, tmp_path, caplog):
     """A contract of OKX is a hundredth of a bitcoin, or a thousand coins."""
     depth = {"method": "LiquidityFilter", "min_depth": 5_000_000}

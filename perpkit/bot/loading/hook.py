@@ -46,20 +46,17 @@ class PostImportFinder:
             return None
         self._asking.add(name)
         try:
-            return self._adjusted(name, path, target)
+            for finder in sys.meta_path:
+                # Old finders have none, which Python's own import passes over, too. One of an older
+                # release adjusts the same.
+                own = type(finder).__module__.startswith("perpkit.")
+                find = None if own else getattr(finder, "find_spec", None)
+                spec = None if find is None else find(name, path, target)
+                if spec:
+                    _adjust_after_execution(spec.loader, name)
+                    return spec
         finally:
             self._asking.discard(name)
-
-    def _adjusted(self, name, path, target):  # type: ignore[no-untyped-def]
-        for finder in sys.meta_path:
-            # Old finders have none, which Python's own import passes over, too. One of an older
-            # release adjusts the same.
-            own = type(finder).__module__.startswith("perpkit.")
-            find = None if own else getattr(finder, "find_spec", None)
-            spec = None if find is None else find(name, path, target)
-            if spec:
-                _adjust_after_execution(spec.loader, name)
-                return spec
         return None
 
 
