@@ -56,6 +56,7 @@ from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision
 from perpkit.market.benchmark import benchmark_pair
 from perpkit.market.columns import with_columns
+from perpkit.market.exchanges import facts_of
 from perpkit.market.ranges import ranges
 from perpkit.risk.sizing import Size
 from perpkit.risk.stops import EntryStop
@@ -290,7 +291,7 @@ class PerpStrategy(FailsClosed, Shown, Requirements, PresentSettings):
         pairs = self.dp.current_whitelist()
         funding = [(pair, "1h", CandleType.FUNDING_RATE.value) for pair in pairs]
         own = {*funding, (self.benchmark, "1h", "")}
-        if self._uses_premium:
+        if self._uses_premium and facts_of(self.config["exchange"]["name"]).premium_index:
             own |= {(pair, "1h", CandleType.PREMIUMINDEX.value) for pair in pairs}
         return [*own, *(pair for pair in super().informative_pairs() if pair not in own)]
 

@@ -40,6 +40,7 @@ class ExchangeFacts:
     :param dated_at_beginning: the time of a long/short ratio is taken for the beginning of its
         period, as it is not said to be the end
     :param values_interest: its history of open interest has the value in quote currency
+    :param premium_index: ccxt fetches candles of it; of others it gives those of the price instead
     :param brings_tiers: Freqtrade has leverage tiers of it that were stored with its release
     :param balance_has_open_profit: the total of its balance in ccxt's format is the account's
         equity, with the profit of open positions, and not what lies in the wallet
@@ -53,6 +54,7 @@ class ExchangeFacts:
     ends: str = ""
     dated_at_beginning: bool = True
     values_interest: bool = False
+    premium_index: bool = False
     brings_tiers: bool = False
     balance_has_open_profit: bool = False
 
@@ -101,6 +103,7 @@ _BINANCE = ExchangeFacts(
     ends="deliveryDate",
     dated_at_beginning=False,
     values_interest=True,
+    premium_index=True,
     brings_tiers=True,
     balance_has_open_profit=True,
 )
@@ -120,6 +123,7 @@ EXCHANGES: Mapping[str, ExchangeFacts] = MappingProxyType(
             tier_margin=TierMargin.IN_PARTS,
             market_lots=(("info", "lotSizeFilter", "maxMktOrderQty"),),
             ends="deliveryTime",
+            premium_index=True,
         ),
         "okx": ExchangeFacts(
             "OKX",

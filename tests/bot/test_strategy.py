@@ -474,6 +474,8 @@ def test_the_live_bot_keeps_funding_and_the_watched_market_current(default_futur
     given = {"use": {"premium": True}}
     watched = started(default_futures_config, runmode=RunMode.DRY_RUN, perpkit=given)
     assert {*watched.informative_pairs()} - informative == {(ETH, "1h", "premiumIndex")}
+    watched.config["exchange"]["name"] = "okx"  # which would answer with candles of the price
+    assert {*watched.informative_pairs()} == informative
 
 
 def test_the_floor_is_wider_than_any_stop_the_leverage_rule_allows(strategy):

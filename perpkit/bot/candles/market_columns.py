@@ -23,6 +23,7 @@ from perpkit.market.asof import closes_of
 from perpkit.market.benchmark import COLUMN, HOUR, benchmark_correlation
 from perpkit.market.columns import with_columns
 from perpkit.market.correlation import WINDOW_HOURS
+from perpkit.market.exchanges import DEFAULT_EXCHANGE, facts_of
 from perpkit.market.funding import DEFAULT_RULE, funding_paid
 from perpkit.market.positioning import positioning_columns
 from perpkit.market.premium import COLUMNS as PREMIUM_COLUMNS
@@ -63,6 +64,7 @@ class MarketColumns:
         self._without_rates: set[str] = set()
         self._benchmark = benchmark
         self._datadir = Path(config["datadir"])
+        self._exchange = config.get("exchange", {}).get("name", DEFAULT_EXCHANGE)
         self._feed = candles
         self._known = KnownPositioning(self._datadir)
         self._said: set[str] = set()
@@ -100,10 +102,14 @@ class MarketColumns:
     def _premium_columns(
         self, candles: pd.DataFrame, pair: str, step: pd.Timedelta
     ) -> dict[str, NDArray[np.float64]]:
+        unknown = {name: np.full(len(candles), np.nan) for name in PREMIUM_COLUMNS}
+        if not facts_of(self._exchange).premium_index:
+            self._say(f"{self._exchange} has no premium index: its columns are unknown.")
+            return unknown
         hours = self._history(pair, CandleType.PREMIUMINDEX, DAY)
         if hours.empty:
             self._say(f"No 1h candles of the premium index of {pair}: its columns are unknown.")
-            return {name: np.full(len(candles), np.nan) for name in PREMIUM_COLUMNS}
+            return unknown
         settled = self._feed.funding.readings(pair, self._rates(pair))
         interval = settled.at(closes_of(hours, HOUR))["funding_interval_hours"]
         return premium_readings(hours, interval).at(closes_of(candles, step))

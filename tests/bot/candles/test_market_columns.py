@@ -101,7 +101,7 @@ def premium(rows: int) -> pd.DataFrame:
     return CANDLES[:rows].assign(open=wave, close=wave)
 
 
-def with_premium(feed, tmp_path, monkeypatch, hours: pd.DataFrame):
+def with_premium(feed, tmp_path, monkeypatch, hours: pd.DataFrame, exchange: str = "bybit"):
     own = feed.history
     monkeypatch.setattr(
         feed,
@@ -110,7 +110,8 @@ def with_premium(feed, tmp_path, monkeypatch, hours: pd.DataFrame):
             hours if kind is CandleType.PREMIUMINDEX else own(pair, timeframe, kind, warm_up)
         ),
     )
-    return MarketColumns({"datadir": tmp_path}, feed, BTC, premium=True)
+    config = {"datadir": tmp_path, "exchange": {"name": exchange}}
+    return MarketColumns(config, feed, BTC, premium=True)
 
 
 def test_the_premium_is_joined_as_of_its_close(feed, tmp_path, monkeypatch):
@@ -141,6 +142,15 @@ def test_a_pair_without_the_premium_index_is_named_once(feed, tmp_path, monkeypa
         assert columns.join(CANDLES, BTC, "1h")["premium"].isna().all()
     said = [r.message for r in caplog.records if "premium" in r.message]
     assert said == [f"No 1h candles of the premium index of {BTC}: its columns are unknown."]
+
+
+def test_an_exchange_without_a_premium_index_is_named_once(feed, tmp_path, monkeypatch, caplog):
+    """Asked for one, ccxt gives candles of the price of OKX."""
+    columns = with_premium(feed, tmp_path, monkeypatch, CANDLES, "okx")
+    for pair in SEVERAL[:2]:
+        assert columns.join(CANDLES, pair, "1h")["premium"].isna().all()
+    said = [r.message for r in caplog.records if "premium" in r.message]
+    assert said == ["okx has no premium index: its columns are unknown."]
 
 
 def test_without_the_switch_there_is_no_premium(columns):
