@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from freqtrade.constants import Config
 from freqtrade.enums import RunMode
+from freqtrade.exceptions import ConfigurationError
 
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
@@ -83,7 +84,10 @@ class PresentSettings(PerpRisk):
     def _parse_settings(self, at_present: Settings, values: dict[str, Any]) -> Settings:
         for path, value in values.items():
             section, name = path.split(".")
-            changed = replace(getattr(at_present, section), **{name: value})
+            try:
+                changed = replace(getattr(at_present, section), **{name: value})
+            except ValueError as error:  # of hyperopt's file
+                raise ConfigurationError(f'The parameter of "{path}": {error}') from error
             at_present = replace(at_present, **{section: changed})
         return self._overridden(at_present, self.config)
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 from freqtrade.enums import RunMode
-from freqtrade.exceptions import ConfigurationError
+from freqtrade.exceptions import ConfigurationError, StrategyError
 from freqtrade.persistence import LocalTrade, Trade, disable_database_use, enable_database_use
 from freqtrade.resolvers import StrategyResolver
+from freqtrade.strategy.hyper import HyperStrategyMixin
 
 from perpkit.bot.positions.parameters import Settings
 from perpkit.breakers.breaker import Decision, Trading
@@ -156,6 +157,36 @@ def test_another_epoch_starts_with_its_own_parameters_and_no_memory(strategy):
     assert strategy._risks.of(trade).risk == pytest.approx(5)
     strategy.bot_loop_start(NOW)
     assert strategy._risks.of(trade).risk == pytest.approx(2)
+
+
+@pytest.fixture
+def start_with(default_futures_config, monkeypatch):
+    """Starts a strategy with a file of parameters of hyperopt."""
+
+    def start_with(runmode, **sell):
+        file = {"params": {"sell": sell}}
+        monkeypatch.setattr(HyperStrategyMixin, "load_params_from_file", lambda _: file)
+        return started(default_futures_config, runmode=runmode, stake_amount="unlimited")
+
+    return start_with
+
+
+@pytest.mark.usefixtures("trades_in_memory")
+@pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.DRY_RUN, RunMode.LIVE])
+def test_a_run_trades_by_the_file_of_parameters(start_with, runmode, caplog):
+    """From its first moment on: a running bot has work to do before its first cycle."""
+    caplog.set_level("INFO")
+    made = start_with(runmode, stop_distance=0.03, risk_per_trade=0.005, take_profit=0.07)
+    assert made._risks.distance(BTC, 100.0, NOW, 3.0) == 0.03
+    assert made._managed.entries._settings.sizing.risk_per_trade == 0.005
+    assert made._target(None) == 0.07
+    assert "a stop costs 0.5% of the equity" in caplog.text
+
+
+@pytest.mark.usefixtures("trades_in_memory")
+def test_a_wrong_value_in_the_file_of_parameters_is_refused(start_with):
+    with pytest.raises(StrategyError, match='"stop.distance": distance must be .* got 0.9'):
+        start_with(RunMode.BACKTEST, stop_distance=0.9)
 
 
 @pytest.mark.usefixtures("trades_in_memory")
