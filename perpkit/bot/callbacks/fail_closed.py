@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
-from types import FunctionType
+from types import CoroutineType, FunctionType
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -93,6 +93,7 @@ class FailsClosed(IStrategy):
     answers: ClassVar[Mapping[str, SafeAnswer]] = {}
 
     def __init__(self, config: dict[str, Any]) -> None:
+        type(self)._close()  # again, as a class decorator comes after `__init_subclass__`
         self.failures = Failures()
         # Why entries are blocked, by the failed callback and the pair it was called for.
         self._doubts: dict[tuple[str, str], str] = {}
@@ -100,16 +101,22 @@ class FailsClosed(IStrategy):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._close()
+
+    @classmethod
+    def _close(cls) -> None:
+        """Wraps each callback that is overridden, unless it is wrapped already."""
         for name, safe in cls.answers.items():
             own = inspect.getattr_static(cls, name, None)
             if own is None or own is inspect.getattr_static(IStrategy, name, None):
                 continue  # Freqtrade's own default, which does not fail
             if isinstance(own, property):
-                if own.fget is not None and not hasattr(own.fget, "fails_closed"):
+                if own.fget is not None and not _is_closed(own.fget):
                     getter = failing_closed(name, own.fget, safe)
                     setattr(cls, name, property(getter, own.fset, own.fdel))
-            elif isinstance(own, FunctionType) and not hasattr(own, "fails_closed"):
-                setattr(cls, name, failing_closed(name, own, safe))
+            elif not _is_closed(own):
+                function = own if isinstance(own, FunctionType) else _as_function(own)
+                setattr(cls, name, failing_closed(name, function, safe))
 
     def analyze_ticker(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
         # Overridden only so that an error in a signal is handled: candles analysed earlier, and
@@ -187,6 +194,9 @@ def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) ->
                 if answer is not None:
                     return answer
             answer = function(self, *args, **kwargs)
+            if type(answer) is CoroutineType:  # Freqtrade would take it for a yes
+                answer.close()
+                raise TypeError("it is async, and Freqtrade does not await it")
             if safe.valid is not None and not safe.valid(answer):
                 raise ValueError(f"{answer!r} is not a valid answer")
         except RunRefusedError:
@@ -201,8 +211,24 @@ def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) ->
         return safe.despite_doubt(self, given, answer) if safe.despite_doubt else answer
 
     callback.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    callback.fails_closed = True  # type: ignore[attr-defined]
+    callback.fails_closed = callback  # type: ignore[attr-defined]
     return callback
+
+
+def _is_closed(own: Any) -> bool:
+    # A decorator of a user's copies the attributes of what it decorates, this one included.
+    return getattr(own, "fails_closed", None) is own
+
+
+def _as_function(own: Any) -> FunctionType:
+    """Returns anything else that a class can have as its method as a function: a static method, a
+    partial one, an object that is called."""
+
+    def function(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = own.__get__(self, type(self)) if hasattr(own, "__get__") else own
+        return bound(*args, **kwargs)
+
+    return function
 
 
 def _given(name: str, strategy: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from datetime import UTC, timedelta
 from math import inf, nan
@@ -173,6 +174,8 @@ def overridden(kind: type) -> set[str]:
 # What is only shown or noted: they call Freqtrade's own first, and an error of ours is logged. A
 # chart's goes to the one who asked for it.
 SHOWN = {"ft_check_timed_out", "ft_load_hyper_params", "ft_stoploss_adjust", "plot_annotations"}
+# Its errors are those of `bot_start` and of Freqtrade itself.
+START_UP = {"ft_bot_start"}
 
 
 @pytest.mark.parametrize("name", [None, *SHIPPED])
@@ -180,11 +183,12 @@ def test_no_callback_is_forgotten(default_futures_config, name):
     kind = PerpStrategy
     if name is not None:
         kind = type(StrategyResolver.load_strategy({**default_futures_config, "strategy": name}))
-    unanswered = overridden(kind) - ANALYSIS - SHOWN - SAFE_ANSWERS.keys()
+    unanswered = overridden(kind) - ANALYSIS - SHOWN - START_UP - SAFE_ANSWERS.keys()
     assert unanswered == set()
     for callback in overridden(kind) & SAFE_ANSWERS.keys():
         own = inspect.getattr_static(kind, callback)
-        assert hasattr(getattr(own, "fget", own), "fails_closed"), callback
+        own = getattr(own, "fget", own)
+        assert own.fails_closed is own, callback
 
 
 def test_the_table_has_every_callback():
@@ -301,6 +305,68 @@ def test_a_mixin_is_covered_as_well(default_futures_config):
     strategy.dp = Messages()
     assert strategy.confirm_trade_exit(**given("confirm_trade_exit")) is True
     assert strategy.confirm_trade_entry(**given("confirm_trade_entry")) is False
+
+
+def decorated(function):
+    """As a decorator of a user's that times or logs calls."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        raise RuntimeError("it is broken")
+
+    return wrapper
+
+
+class Called:
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError("it is broken")
+
+
+async def awaited(*args, **kwargs):
+    """Returns what Freqtrade takes for a yes."""
+
+
+@pytest.mark.parametrize("name", ["confirm_trade_entry", "custom_stake_amount", "custom_stoploss"])
+@pytest.mark.parametrize(
+    "make_own",
+    [
+        decorated,
+        lambda _: staticmethod(fails),
+        lambda _: classmethod(fails),
+        lambda _: functools.partialmethod(fails, None),
+        lambda _: Called(),
+        lambda _: awaited,
+    ],
+)
+def test_a_callback_of_any_make_is_covered(make, name, make_own):
+    strategy = make(**{name: make_own(getattr(PerpStrategy, name))})
+    assert getattr(strategy, name)(**given(name)) == TABLE[name][1]
+    assert strategy.failures.by_callback[name].count == 1
+
+
+@pytest.mark.parametrize("name", ["confirm_trade_entry", "custom_stoploss"])
+def test_what_a_class_decorator_replaces_is_covered(make, name):
+    kind = type(make())
+    setattr(kind, name, decorated(getattr(kind, name)))
+    strategy = kind(make().config)
+    strategy._perpkit, strategy.dp = make()._perpkit, Messages()
+    assert getattr(strategy, name)(**given(name)) == TABLE[name][1]
+
+
+def passing_on(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def test_a_decorated_exit_is_asked_after_a_halt(make, monkeypatch):
+    strategy = make(should_exit=passing_on(PerpStrategy.should_exit))
+    decide(strategy, monkeypatch, Decision(Trading.HALTED, 0.0, reason="stop"))
+    trade = stack.simulated()
+    exits = strategy.should_exit(trade, 100.0, NOW, enter=False, exit_=False)
+    assert [each.exit_reason for each in exits] == ["halted"]
 
 
 def test_what_cannot_be_told_is_answered_all_the_same(make, monkeypatch):
