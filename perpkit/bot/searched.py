@@ -52,9 +52,8 @@ def _parameter(declaration: Parameter, default: Any) -> BaseParameter:
         raise TypeError(f"hyperopt cannot search {declaration.name}, {kind.words}")
     if kind.whole:
         return IntParameter(int(search.low), int(search.high), default=default, **common)
-    return DecimalParameter(
-        search.low, search.high, default=default, decimals=search.decimals, **common
-    )
+    decimals = _decimals(default, search.decimals)
+    return DecimalParameter(search.low, search.high, default=default, decimals=decimals, **common)
 
 
 def with_default(
@@ -66,7 +65,13 @@ def with_default(
         low,
         high,
         default=default,
-        decimals=parameter.decimals,
+        decimals=_decimals(default, parameter.decimals),
         space=parameter.space,
         optimize=optimize,
     )
+
+
+def _decimals(value: float, least: int) -> int:
+    """Returns how many decimals a number needs, at least so many: a parameter rounds its value."""
+    most = 15
+    return next((n for n in range(least, most) if round(value, n) == value), most)

@@ -15,6 +15,7 @@ from perpkit.bot.searched import hyperopt_parameters, rule_at, searched, with_de
 from perpkit.bot.settings import overridden
 from perpkit.bot.strategy import PerpStrategy
 from perpkit.market.columns import with_columns
+from perpkit.risk.planned_levels import NO_TARGET
 from perpkit.signals.conditions import Conditions
 from perpkit.signals.confidence import tag
 from perpkit.signals.source import Signals, Source
@@ -55,10 +56,14 @@ class SourceStrategy(PerpStrategy):
             for name, (section, key) in cls._searched_settings().items()
             if key in source.risk.get(section, {})
         }
-        return {
+        found = {
             name: with_default(getattr(cls, name), value, optimize=True)
             for name, value in given.items()
         }
+        if (target := source.take_profit) is not None:
+            reached = target < NO_TARGET
+            found["take_profit"] = with_default(cls.take_profit, target, optimize=reached)
+        return found
 
     @classmethod
     def _not_searched(cls, source: Source) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,8 +15,12 @@ from freqtrade.strategy import (
 )
 
 from perpkit.bot.searched import hyperopt_parameters, rule_at, with_default
+from perpkit.bot.slow_strategy import SlowStrategy
+from perpkit.bot.source_strategy import SourceStrategy
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range, Search
+from perpkit.signals.momentum import Momentum
+from perpkit.signals.rsi_sma_source import RsiSma
 
 
 class Side(StrEnum):
@@ -39,7 +43,7 @@ class Wrong(Parameters):
 
 
 def test_each_kind_is_freqtrades_own():
-    found = hyperopt_parameters(Rule(length=7))
+    found = hyperopt_parameters(Rule(length=7, share=0.2525))
     kinds = {name: type(parameter) for name, parameter in found.items()}
     assert kinds == {
         "length": IntParameter,
@@ -49,12 +53,12 @@ def test_each_kind_is_freqtrades_own():
     }
     assert {name: parameter.value for name, parameter in found.items()} == {
         "length": 7,
-        "share": 0.25,
+        "share": 0.2525,  # with more decimals than are searched
         "on": True,
         "side": "right",
     }
     assert (found["length"].low, found["length"].high) == (2, 12)
-    assert (found["share"].decimals, found["share"].space) == (3, "sell")
+    assert (found["share"].decimals, found["share"].space) == (4, "sell")
     assert found["side"].opt_range == ["left", "right"]
     assert (found["on"].optimize, found["side"].optimize) == (False, True)
 
@@ -71,11 +75,44 @@ def test_what_hyperopt_cannot_search_is_named():
 
 
 @pytest.mark.parametrize(
-    ("default", "low", "high"), [(0.03, 0.01, 0.06), (0.005, 0.005, 0.06), (0.1, 0.01, 0.1)]
+    ("default", "low", "high", "decimals"),
+    [
+        (0.03, 0.01, 0.06, 3),
+        (0.005, 0.005, 0.06, 3),
+        (0.1, 0.01, 0.1, 3),
+        (0.0125, 0.01, 0.06, 4),  # it would be rounded
+        (100.0, 0.01, 100.0, 3),
+    ],
 )
-def test_another_default_lies_in_the_range(default, low, high):
+def test_another_default_lies_in_the_range(default, low, high, decimals):
     base = DecimalParameter(0.01, 0.06, default=0.05, decimals=3, space="sell")
     found = with_default(base, default, optimize=False)
     assert (found.value, found.low, found.high) == (default, low, high)
-    assert (found.space, found.decimals, found.optimize) == ("sell", 3, False)
+    assert (found.space, found.decimals, found.optimize) == ("sell", decimals, False)
     assert base.value == 0.05
+
+
+STOP = {"stop": {"distance": 0.0125}}
+
+
+@pytest.mark.parametrize(
+    ("base", "source", "risk", "stop", "target", "searched"),
+    [
+        (SourceStrategy, RsiSma(), {}, 0.05, 0.10, True),
+        (SourceStrategy, RsiSma(take_profit=0.0355), STOP, 0.0125, 0.0355, True),
+        # Without a target, which no search may find either.
+        (SourceStrategy, Momentum(), {}, 0.05, 100.0, False),
+        (SlowStrategy, Momentum(), {}, 0.15, 100.0, False),
+        (SlowStrategy, RsiSma(), {}, 0.15, 100.0, False),
+    ],
+)
+def test_a_source_brings_stop_and_target_of_its_trades(base, source, risk, stop, target, searched):
+    kind = type("Own", (base,), {"source": replace(source, risk={**source.risk, **risk})})
+    assert (kind.stop_distance.value, kind.take_profit.value) == (stop, target)
+    assert kind.take_profit.optimize is searched
+
+
+def test_a_target_of_the_class_itself_counts():
+    own = DecimalParameter(0.01, 0.5, default=0.2, space="sell")
+    members = {"source": RsiSma(take_profit=0.03), "take_profit": own}
+    assert type("Own", (SourceStrategy,), members).take_profit is own

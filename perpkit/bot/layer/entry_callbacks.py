@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from math import floor
+from math import floor, inf
 from typing import Any
 
 from freqtrade.persistence import Order, Trade
@@ -47,6 +47,8 @@ class EntryCallbacks(IStrategy):
                 side=side,
                 **kwargs,
             )
+            if not leverage > -inf:  # None and text raise here; Freqtrade would fail at them later
+                raise ValueError(f"{leverage!r} is no leverage")
         except Exception:
             # Freqtrade would take 1x, which the rules may refuse as well.
             if layer.rules is None:
@@ -101,9 +103,11 @@ class EntryCallbacks(IStrategy):
                 raise
             logger.exception("custom_stake_amount failed: the proposed stake is used.")
             stake = proposed_stake
-        if not stake:
+        if not _opens(stake):
             layer.entries.note_no_stake(pair, side, current_time, entry_tag)
-            return stake
+            return 0.0
+        if factor < 1:  # of what would be ordered: Freqtrade cuts the rest off after it
+            stake = min(stake, max_stake)
         allowed = 0.0
         with layer.attempt("custom_stake_amount"):
             entry = Candidate(pair, side == "short", current_time, current_rate, entry_tag)
@@ -182,3 +186,12 @@ class EntryCallbacks(IStrategy):
                 )
             stake = (stake if allowed == stake else allowed) or None
         return stake, tag
+
+
+def _opens(stake: Any) -> bool:
+    """Whether a strategy's answer is a stake. Freqtrade opens nothing for None, text and what is
+    not above 0; NaN and a callback that is async it would take for one."""
+    try:
+        return bool(stake > 0)
+    except TypeError:
+        return False

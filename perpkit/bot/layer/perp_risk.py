@@ -113,8 +113,8 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
     protections = property(_get_protections, _set_protections)
 
     def ft_bot_start(self, **kwargs: Any) -> None:
-        # Freqtrade loads them after `bot_start`, which makes what follows from them: a running bot
-        # would trade by the defaults, and say so, whatever hyperopt's file has.
+        # Freqtrade loads parameters after `bot_start`, which makes what follows from them: a running
+        # bot would trade by their defaults and not by hyperopt's file.
         with suppress(Exception):  # it comes again when Freqtrade loads them
             self.ft_load_hyper_params(self.config.get("runmode") == RunMode.HYPEROPT)
         super().ft_bot_start(**kwargs)
