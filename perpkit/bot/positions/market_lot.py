@@ -3,7 +3,7 @@
 A limit entry may be larger, but its stop, an emergency exit and a halt are market orders: none of
 them could close a larger position. So no position is opened beyond that limit. In every mode
 Freqtrade asks its exchange for the largest stake, for entries, forced entries and additions, and
-counts what the trade already holds; the limit is applied there.
+takes off what the trade already holds; the limit is applied there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from math import inf
 from typing import Any
 
 from freqtrade.exchange import Exchange
-from freqtrade.persistence import LocalTrade
+from freqtrade.persistence import LocalTrade, Trade
 
 from perpkit.bot.positions.stop_keeper import step_of
+from perpkit.bot.positions.trade_figures import ordered
 from perpkit.market.exchanges import facts_at
 from perpkit.risk.sizing import floor_to_step
 
@@ -41,8 +42,13 @@ class StakesWithinLot:
         self._max_stake: Callable[..., float] = exchange.get_max_pair_stake_amount
 
     def __call__(self, pair: str, price: float, leverage: float = 1.0) -> float:
-        within_lot = market_lot(self._exchange, pair) * price / leverage
-        return min(self._max_stake(pair, price, leverage), within_lot)
+        most, lot = self._max_stake(pair, price, leverage), market_lot(self._exchange, pair)
+        if lot == inf:
+            return most
+        held = Trade.get_trades_proxy(pair=pair, is_open=True)
+        left = max(lot - sum(trade.amount + ordered(trade) for trade in held), 0.0)
+        # Freqtrade takes the stake of what is held off again, which is at the price of its entry.
+        return min(most, left * price / leverage + sum(trade.stake_amount for trade in held))
 
 
 def keep_stakes_within_lot(exchange: Any) -> None:

@@ -6,9 +6,13 @@ from math import inf
 from types import SimpleNamespace
 
 import pytest
+from freqtrade.persistence import LocalTrade
 
 from perpkit.bot.loading import attaching
 from perpkit.bot.positions.market_lot import keep_stakes_within_lot, market_lot, whole_steps
+from tests.bot import stack
+
+pytestmark = pytest.mark.usefixtures("trades_in_memory")
 
 BTC = "BTC/USDT:USDT"
 
@@ -65,6 +69,34 @@ def test_the_largest_stake_is_within_the_lot(most, leverage, stake):
         keep_stakes_within_lot(exchange)
     assert exchange.get_max_pair_stake_amount(BTC, 50.0, leverage) == pytest.approx(stake)
     assert exchange.get_max_pair_stake_amount._max_stake(BTC, 50.0, leverage) == most / leverage
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+@pytest.mark.parametrize(
+    ("held", "waiting", "price", "added"),
+    [
+        (60.0, 0.0, 50.0, 60.0),
+        # What is held was bought at 50, and is as much of the lot at any price.
+        (120.0, 0.0, 100.0, 0.0),
+        (60.0, 0.0, 100.0, 60.0),
+        (100.0, 0.0, 20.0, 20.0),
+        (100.0, 15.0, 20.0, 5.0),
+        (150.0, 0.0, 50.0, 0.0),  # the lot has become smaller
+    ],
+)
+def test_an_addition_keeps_the_position_within_the_lot(held, waiting, price, added, is_short):
+    exchange = exchange_with({"market": {"max": 120.0}})
+    keep_stakes_within_lot(exchange)
+    trade = stack.simulated(amount=held, rate=50.0, leverage=3.0, is_short=is_short)
+    if waiting:
+        order = stack.order(trade, trade.entry_side, waiting, price, stack.NOW, filled=False)
+        trade.orders.append(order)
+    other = stack.simulated(stack.ETH, amount=30.0, rate=50.0, number=2)
+    for each in (trade, other):
+        LocalTrade.add_bt_trade(each)
+    # As Wallets.validate_stake_amount.
+    allowed = exchange.get_max_pair_stake_amount(BTC, price, 3.0) - trade.stake_amount
+    assert allowed * 3.0 / price == pytest.approx(added)
 
 
 @pytest.mark.parametrize(
