@@ -107,9 +107,12 @@ class SourceStrategy(PerpStrategy):
     def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         found = self._signals(dataframe)
         score = np.where(found.enter_long, found.long_confidence, found.short_confidence)
-        dataframe["enter_long"] = found.enter_long.astype(int)
-        dataframe["enter_short"] = found.enter_short.astype(int)
-        dataframe["enter_tag"] = tag(self.source.name, pd.Series(score, dataframe.index))
+        # A confidence that is unknown, or none, would count as a full one where a stake is made.
+        sure = score > 0
+        dataframe["enter_long"] = (found.enter_long & sure).astype(int)
+        dataframe["enter_short"] = (found.enter_short & sure).astype(int)
+        score = pd.Series(np.minimum(score, 1.0), dataframe.index)
+        dataframe["enter_tag"] = tag(self.source.name, score)
         return dataframe
 
     def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,12 +15,8 @@ from freqtrade.strategy import (
 )
 
 from perpkit.bot.searched import hyperopt_parameters, rule_at, with_default
-from perpkit.bot.slow_strategy import SlowStrategy
-from perpkit.bot.source_strategy import SourceStrategy
 from perpkit.parameters.declared import Parameters
 from perpkit.parameters.kinds import Range, Search
-from perpkit.signals.momentum import Momentum
-from perpkit.signals.rsi_sma_source import RsiSma
 
 
 class Side(StrEnum):
@@ -90,29 +86,3 @@ def test_another_default_lies_in_the_range(default, low, high, decimals):
     assert (found.value, found.low, found.high) == (default, low, high)
     assert (found.space, found.decimals, found.optimize) == ("sell", decimals, False)
     assert base.value == 0.05
-
-
-STOP = {"stop": {"distance": 0.0125}}
-
-
-@pytest.mark.parametrize(
-    ("base", "source", "risk", "stop", "target", "searched"),
-    [
-        (SourceStrategy, RsiSma(), {}, 0.05, 0.10, True),
-        (SourceStrategy, RsiSma(take_profit=0.0355), STOP, 0.0125, 0.0355, True),
-        # Without a target, which no search may find either.
-        (SourceStrategy, Momentum(), {}, 0.05, 100.0, False),
-        (SlowStrategy, Momentum(), {}, 0.15, 100.0, False),
-        (SlowStrategy, RsiSma(), {}, 0.15, 100.0, False),
-    ],
-)
-def test_a_source_brings_stop_and_target_of_its_trades(base, source, risk, stop, target, searched):
-    kind = type("Own", (base,), {"source": replace(source, risk={**source.risk, **risk})})
-    assert (kind.stop_distance.value, kind.take_profit.value) == (stop, target)
-    assert kind.take_profit.optimize is searched
-
-
-def test_a_target_of_the_class_itself_counts():
-    own = DecimalParameter(0.01, 0.5, default=0.2, space="sell")
-    members = {"source": RsiSma(take_profit=0.03), "take_profit": own}
-    assert type("Own", (SourceStrategy,), members).take_profit is own
