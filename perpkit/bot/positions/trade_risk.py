@@ -44,8 +44,14 @@ class TradeRisks:
             state.risk = self._distance(trade) * trade.open_rate
             self._states.store(trade, state)
         self._initial[key_of(trade)] = state.risk
-        state.best = trade.open_rate  # last: it marks the state as complete
+        state.best = self._known_best(trade)  # last: it marks the state as complete
         return state
+
+    def _known_best(self, trade: LocalTrade) -> float:
+        """Returns the best rate so far, from before a restart too: a running bot's candles may not
+        reach back to the entry. A backtest's rates include the candle to come."""
+        best = trade.min_rate if trade.is_short else trade.max_rate
+        return best if best and self._states.kept else trade.open_rate
 
     def initial(self, trade: LocalTrade) -> float:
         """Returns R of a trade, which may have closed long ago."""

@@ -51,6 +51,24 @@ def test_it_is_asked_for_once():
     assert memory.risk == 2
 
 
+@pytest.mark.usefixtures("trades_in_memory")
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_restart_knows_the_best_rate_of_before(is_short, kept):
+    """Else a time stop would close what has reached its profit long ago."""
+    trade = stack.simulated(is_short=is_short)
+    trade.adjust_min_max_rates(106.0, 94.0)
+    risks = TradeRisks(ATR, lambda _: candles(), TradeStates(kept))
+    assert risks.of(trade).best == ((94.0 if is_short else 106.0) if kept else 100.0)
+
+
+@pytest.mark.usefixtures("trades_in_memory")
+def test_a_trade_without_rates_of_before_begins_at_its_entry():
+    trade = stack.simulated()
+    trade.max_rate = trade.min_rate = None
+    assert TradeRisks(ATR, lambda _: candles(), TradeStates(True)).of(trade).best == 100.0
+
+
 def test_trades_do_not_share_it():
     risks = TradeRisks(ATR, lambda _: candles(), TradeStates(False))
     one, other = stack.simulated(number=1), stack.simulated(rate=50.0, number=2)
