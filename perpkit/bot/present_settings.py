@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -40,6 +41,13 @@ class PresentSettings(PerpRisk):
         super().__init__(config)
         self._overridden(self.settings, config)  # refuse early
         self.exclude_overridden(self.searched)
+
+    def ft_bot_start(self, **kwargs: Any) -> None:
+        # Freqtrade loads parameters after `bot_start`, in which what follows from them is made: a
+        # running bot would trade by their defaults and not by hyperopt's file.
+        with suppress(Exception):  # it comes again when Freqtrade loads them
+            self.ft_load_hyper_params(self.config.get("runmode") == RunMode.HYPEROPT)
+        super().ft_bot_start(**kwargs)
 
     def exclude_overridden(self, parameters: Mapping[str, str]) -> None:
         """Takes what the configuration's "perpkit" overrides out of a search of hyperopt, in which

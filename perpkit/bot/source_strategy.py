@@ -111,8 +111,8 @@ class SourceStrategy(PerpStrategy):
         sure = score > 0
         dataframe["enter_long"] = (found.enter_long & sure).astype(int)
         dataframe["enter_short"] = (found.enter_short & sure).astype(int)
-        score = pd.Series(np.minimum(score, 1.0), dataframe.index)
-        dataframe["enter_tag"] = tag(self.source.name, score)
+        confidence = pd.Series(np.minimum(score, 1.0), dataframe.index)
+        dataframe["enter_tag"] = tag(self.source.name, confidence)
         return dataframe
 
     def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:

@@ -185,7 +185,7 @@ def test_a_run_trades_by_the_file_of_parameters(start_with, runmode, caplog):
 
 @pytest.mark.usefixtures("trades_in_memory")
 def test_a_wrong_value_in_the_file_of_parameters_is_refused(start_with):
-    with pytest.raises(StrategyError, match='"stop.distance": distance must be .* got 0.9'):
+    with pytest.raises(StrategyError, match=r'"stop\.distance": distance must be .* got 0\.9'):
         start_with(RunMode.BACKTEST, stop_distance=0.9)
 
 

@@ -220,7 +220,7 @@ def _is_closed(own: Any) -> bool:
     return getattr(own, "fails_closed", None) is own
 
 
-def _as_function(own: Any) -> FunctionType:
+def _as_function(own: Any) -> Callable[..., Any]:
     """Returns anything else that a class can have as its method as a function: a static method, a
     partial one, an object that is called."""
 

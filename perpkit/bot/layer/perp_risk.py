@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
-from freqtrade.enums import HyperoptState, RunMode
+from freqtrade.enums import HyperoptState
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.optimize.hyperopt_tools import HyperoptStateContainer
 
@@ -111,13 +111,6 @@ class PerpRisk(EntryCallbacks, ExitCallbacks):
 
     # Freqtrade evaluates this as it starts, and before that when it looks for parameters.
     protections = property(_get_protections, _set_protections)
-
-    def ft_bot_start(self, **kwargs: Any) -> None:
-        # Freqtrade loads parameters after `bot_start`, which makes what follows from them: a running
-        # bot would trade by their defaults and not by hyperopt's file.
-        with suppress(Exception):  # it comes again when Freqtrade loads them
-            self.ft_load_hyper_params(self.config.get("runmode") == RunMode.HYPEROPT)
-        super().ft_bot_start(**kwargs)
 
     def bot_start(self, **kwargs: Any) -> None:
         layer, hooks = self._perpkit, self._perpkit_hooks()

@@ -34,7 +34,7 @@ def behind(answer, decision=None, rules=None):
     callback = answer if callable(answer) else lambda *_, **__: answer
     theirs = type("Theirs", (IStrategy,), {
         "leverage": callback, "custom_stake_amount": callback,
-        "populate_indicators": lambda self, frame, _: frame,
+        "populate_indicators": lambda _, frame, __: frame,
     })  # fmt: skip
     strategy = object.__new__(type("Theirs", (EntryCallbacks, theirs), {}))
     refusals = Refusals()
