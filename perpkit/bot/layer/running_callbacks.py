@@ -28,10 +28,10 @@ class RunningCallbacks(IStrategy):
         ends = True
         with self._perpkit.attempt("check_entry_timeout"):
             ends = self._perpkit.entries.entry_timed_out(trade, order, current_time)
-        theirs = super().check_entry_timeout(
+        # Theirs may fail, for which Freqtrade would keep the order.
+        return ends or super().check_entry_timeout(
             pair=pair, trade=trade, order=order, current_time=current_time, **kwargs
         )
-        return ends or theirs
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any

@@ -14,6 +14,7 @@ from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from perpkit.bot.layer.entries import Entries
 from perpkit.bot.layer.entry_callbacks import EntryCallbacks
+from perpkit.bot.layer.running_callbacks import RunningCallbacks
 from perpkit.bot.refusals import Refusals
 from perpkit.breakers.breaker import Decision
 from tests.bot.stack import BTC, NOW
@@ -29,14 +30,18 @@ async def waits(*_, **__):
     return 100.0
 
 
-def behind(answer, decision=None, rules=None):
+def fails(*_, **__):
+    raise RuntimeError("it is broken")
+
+
+def behind(answer, decision=None, rules=None, front=EntryCallbacks):
     """A strategy whose callbacks give this answer, or are it, with the layer in front."""
     callback = answer if callable(answer) else lambda *_, **__: answer
     theirs = type("Theirs", (IStrategy,), {
-        "leverage": callback, "custom_stake_amount": callback,
+        "leverage": callback, "custom_stake_amount": callback, "check_entry_timeout": callback,
         "populate_indicators": lambda _, frame, __: frame,
     })  # fmt: skip
-    strategy = object.__new__(type("Theirs", (EntryCallbacks, theirs), {}))
+    strategy = object.__new__(type("Theirs", (front, theirs), {}))
     refusals = Refusals()
     layer = SimpleNamespace(
         decision=lambda *_: decision or Decision(), rules=rules, limits=None, refusals=refusals,
@@ -102,3 +107,12 @@ def test_what_becomes_of_a_leverage(theirs, leverage, rules):
     called = strategy_safe_wrapper(strategy.leverage, default_retval=1.0)
     assert called(**LEVERAGE) == leverage
     assert asked == ([leverage] if rules else [])  # the rules are asked about each
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize(("theirs", "answer"), [(True, True), (False, False), (fails, False)])
+def test_an_entry_ends_though_their_callback_fails(theirs, answer, ends):
+    strategy = behind(theirs, front=RunningCallbacks)
+    strategy._perpkit.entries = SimpleNamespace(entry_timed_out=lambda *_: ends)
+    asked = strategy_safe_wrapper(strategy.check_entry_timeout, default_retval=False)
+    assert asked(pair=BTC, trade=None, order=None, current_time=NOW) is (ends or answer)
