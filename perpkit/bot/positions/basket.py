@@ -142,8 +142,9 @@ class Rebalancer:
         """Returns the pair's change of this candle's decision, once."""
         candle = opening(now.timestamp(), self._candle)
         if candle != self._decided:
-            self._decided = candle
+            self._changes = {}  # not those of another candle, should this fail
             self._decide(now)
+            self._decided = candle
         return self._changes.pop(pair, None)
 
     def _decide(self, now: datetime) -> None:

@@ -201,6 +201,22 @@ def test_each_pair_takes_its_part_once_a_candle(strategy):
     assert entered(strategy, now=NOW + HOUR) > 0
 
 
+def test_what_one_candle_decided_ends_with_it_also_where_the_next_fails(strategy):
+    assert entered(strategy)
+    known, calls = strategy._rebalancer._equity, iter([True, True, False])
+
+    def equity(now):
+        if next(calls):
+            raise RuntimeError("the database is locked")
+        return known(now)
+
+    strategy._rebalancer._equity = equity
+    later = NOW + HOUR
+    assert entered(strategy, ETH, "short", later) == 0
+    assert entered(strategy, ETH, "short", later) == 0
+    assert entered(strategy, ETH, "short", later) == 3_000
+
+
 def test_weeks_are_decided_on_as_they_begin_on_mondays(strategy):
     strategy._rebalancer._candle = 7 * DAY.total_seconds()
     days = (4, 5.1, 9)  # Wednesday, 4 January 2023, the Thursday, and the Monday after it
