@@ -41,7 +41,8 @@ class Signals(NamedTuple):
 
     An exit closes trades of this source only.
 
-    :param long_confidence, short_confidence: from 0 to 1; they count where the side is entered
+    :param long_confidence, short_confidence: from 0 to 1; they count where the side is entered, and
+        with 0 or NaN nothing is
     """
 
     enter_long: Flags

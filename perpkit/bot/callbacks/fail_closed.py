@@ -228,7 +228,8 @@ def _as_function(own: Any) -> Callable[..., Any]:
         bound = own.__get__(self, type(self)) if hasattr(own, "__get__") else own
         return bound(*args, **kwargs)
 
-    return function
+    # Freqtrade reads in the signature of a stop whether it wants to be asked after a fill.
+    return wraps(own.__func__)(function) if hasattr(own, "__func__") else function
 
 
 def _given(name: str, strategy: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:

@@ -344,6 +344,14 @@ def test_a_callback_of_any_make_is_covered(make, name, make_own):
     assert strategy.failures.by_callback[name].count == 1
 
 
+def test_freqtrade_sees_what_a_static_stop_wants_to_know(make):
+    def custom_stoploss(pair, trade, current_time, current_rate, current_profit, after_fill):
+        raise RuntimeError("it is broken")
+
+    strategy = make(custom_stoploss=staticmethod(custom_stoploss))
+    assert "after_fill" in inspect.getfullargspec(strategy.custom_stoploss).args  # as Freqtrade
+
+
 @pytest.mark.parametrize("name", ["confirm_trade_entry", "custom_stoploss"])
 def test_what_a_class_decorator_replaces_is_covered(make, name):
     kind = type(make())
