@@ -107,12 +107,10 @@ class SourceStrategy(PerpStrategy):
     def populate_entry_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:
         found = self._signals(dataframe)
         score = np.where(found.enter_long, found.long_confidence, found.short_confidence)
-        # A confidence that is unknown, or none, would count as a full one where a stake is made.
-        sure = score > 0
+        sure = score > 0  # not where it is unknown
         dataframe["enter_long"] = (found.enter_long & sure).astype(int)
         dataframe["enter_short"] = (found.enter_short & sure).astype(int)
-        confidence = pd.Series(np.minimum(score, 1.0), dataframe.index)
-        dataframe["enter_tag"] = tag(self.source.name, confidence)
+        dataframe["enter_tag"] = tag(self.source.name, pd.Series(score, dataframe.index))
         return dataframe
 
     def populate_exit_trend(self, dataframe: pd.DataFrame, metadata: dict) -> pd.DataFrame:

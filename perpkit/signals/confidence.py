@@ -99,12 +99,15 @@ def tag(name: str, score: pd.Series) -> pd.Series:
     """Returns enter tags that contain the score.
 
     :param name: one of the strategy's `scored_tags`, or the score does not count
+    :param score: 0 to 1; what is above counts as 1, and what is below or unknown as 0, for which
+        there is no stake: a tag without a score would stand for the whole
     :return: one string per row
 
     >>> tag("rsi_sma", pd.Series([0.7, 0.9])).tolist()
     ['rsi_sma 0.70', 'rsi_sma 0.90']
     """
-    different, row = np.unique(score.to_numpy(), return_inverse=True)
+    known = np.clip(np.nan_to_num(score.to_numpy(dtype=float), nan=0.0), 0.0, 1.0)
+    different, row = np.unique(known, return_inverse=True)
     labels = np.array([f"{name} {value:.2f}" for value in different], dtype=object)
     return pd.Series(labels[row], index=score.index, dtype=object)
 

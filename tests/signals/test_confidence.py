@@ -83,6 +83,20 @@ def test_the_tag_carries_the_score():
     tags = tag("rsi_sma", pd.Series([0.7, 0.9, 0.7]))
     assert list(tags) == ["rsi_sma 0.70", "rsi_sma 0.90", "rsi_sma 0.70"]
     assert [score_of(text, {"rsi_sma"}) for text in tags] == [0.7, 0.9, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("score", "found"),
+    [(0.0, 0.0), (NAN, 0.0), (None, 0.0), (-0.5, 0.0), (-math.inf, 0.0), (1.5, 1.0),
+     (math.inf, 1.0), (1, 1.0), (0.999, 1.0)],
+)  # fmt: skip
+def test_what_is_no_score_is_0_or_1_in_the_tag(score, found):
+    (text,) = tag("rsi_sma", pd.Series([score]))
+    assert score_of(text, {"rsi_sma"}) == found
+
+
+def test_without_its_name_a_score_does_not_count():
+    tags = tag("rsi_sma", pd.Series([0.7, 0.9, 0.7]))
     assert [score_of(text, ()) for text in tags] == [None] * 3
 
 
