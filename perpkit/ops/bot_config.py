@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from perpkit.checks import shown
 from perpkit.ops.stored import BadInputError, config_words
 from perpkit.record.latch import LatchFile, latch_file, latch_of
 from perpkit.record.places import Places, places
@@ -119,7 +120,7 @@ def _reading(files: list[Path]) -> Iterator[None]:
         raise BadInputError(
             f"config cannot be read: it must be an object, with objects in it: {shown} ({error})"
         ) from None
-    except (FreqtradeException, ValueError, LookupError, OSError) as error:
+    except (FreqtradeException, ValueError, LookupError, OSError, RecursionError) as error:
         raise BadInputError(f"config cannot be read: {config_words(error)}") from None
 
 
@@ -174,6 +175,17 @@ def load_strategy(config: Mapping[str, Any]) -> Any:
     return StrategyResolver.load_strategy(own)
 
 
+def user_directory_of(config: Mapping[str, Any]) -> Path:
+    """Returns the user directory that a configuration names, or Freqtrade's default.
+
+    :raises BadInputError: naming the option, its value and what is allowed
+    """
+    given = config.get("user_data_dir") or "user_data"
+    if not isinstance(given, str | Path):
+        raise BadInputError(f"user_data_dir must be the path of a folder, got {shown(given)}")
+    return Path(given)
+
+
 def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:
     """Sets the folders as Freqtrade does for `trade`, without creating any.
 
@@ -182,10 +194,10 @@ def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:
     from freqtrade.exceptions import OperationalException
 
     exchange = config["exchange"]
+    if not isinstance(exchange, dict):  # not shown: it may be a secret in the wrong place
+        raise OperationalException(f"exchange must be an object, got {type(exchange).__name__}")
     exchange.setdefault("pair_whitelist", [])
-    folder = Path(
-        args.get("user_data_dir") or config.get("user_data_dir") or Path.cwd() / "user_data"
-    )
+    folder = user_directory_of({"user_data_dir": Path.cwd() / "user_data", **config, **args})
     if not folder.is_dir():
         raise OperationalException(
             f"Directory `{folder}` does not exist: `freqtrade create-userdir` makes one"

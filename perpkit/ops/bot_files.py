@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from perpkit.ops.bot_config import files_of, unchecked_config
+from perpkit.ops.bot_config import files_of, unchecked_config, user_directory_of
 from perpkit.ops.stored import BadInputError
 from perpkit.record.places import Places, places
 from perpkit.record.urls import shown_url
@@ -73,7 +73,7 @@ def _find(
     if not db_url:
         files_of(config, userdir, "--config or --db-url")
     found = unchecked_config(config, userdir)
-    folder = userdir or Path(found.get("user_data_dir") or "user_data")
+    folder = userdir or user_directory_of(found)
     url = db_url or database_of(found)
     try:
         return url, places(url, folder.absolute())
@@ -86,7 +86,7 @@ def user_directory(config: list[Path] | None, userdir: Path | None) -> Path:
 
     :raises BadInputError: if the configuration cannot be read
     """
-    return userdir or Path(unchecked_config(config, None).get("user_data_dir") or "user_data")
+    return userdir or user_directory_of(unchecked_config(config, None))
 
 
 def database_of(config: dict[str, Any]) -> str:

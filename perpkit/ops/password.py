@@ -104,12 +104,16 @@ def is_password(password: str, wanted: Hash) -> bool:
 def read_password(prompt: str, from_stdin: bool, confirm: bool = False) -> str:
     """Reads a password from the terminal, or from the first line of standard input.
 
-    :raises BadInputError: if it is empty
+    :raises BadInputError: if it is empty, or no text
     """
-    if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = typer.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+    try:
+        if from_stdin:
+            password = sys.stdin.readline().rstrip("\r\n")
+        else:
+            password = typer.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+        password.encode()  # some locales let through what is no text
+    except UnicodeError:
+        raise BadInputError("the password must be text in UTF-8") from None
     if not password:
         raise BadInputError("the password must not be empty")
     return password

@@ -156,7 +156,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _print(rows: list[dict[str, Any]], lines: Sequence[str], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(rows, indent=1))
         return
     for line in lines:
         typer.echo(line)

@@ -222,12 +222,13 @@ def write(path: Path, state: LatchState, by: str, why: str) -> Latch:
     """Sets the latch: when this returns it is on disk; if it fails, the old one stays.
 
     :param by: who sets it
-    :param why: the reason, for the operator
+    :param why: the reason, for the operator; in the history all of it
     :raises OSError: when it cannot be written
     """
     at = datetime.now(UTC).replace(microsecond=0)
     content = {"state": state.value, "by": by, "why": why, "at": at.isoformat()}
-    put(path, json.dumps(content, indent=1).encode())
+    # Cut as it is shown: a latch that is too long would count as damaged, and halt nothing.
+    put(path, json.dumps({**content, "by": _plain(by), "why": _plain(why)}, indent=1).encode())
     try:
         append_line(history_of(path), json.dumps(content).encode())
     except OSError as error:  # the latch itself has been written

@@ -5,6 +5,7 @@ A copied folder, or a volume that is attached to another container, therefore ha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,6 +17,8 @@ _FOLDER = "perpkit"
 _STATE = ".state.json"
 _DECISIONS = ".decisions.jsonl"
 _IN_MEMORY = (None, "", ":memory:")
+# What SQLAlchemy takes for one.
+_URL = re.compile(r"[\w+]+://")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def places(db_url: str, user_data_dir: Path) -> Places:
     """
     try:
         url = urlsplit(without_credentials(db_url))
+        if not _URL.match(db_url) or url.port == 0:  # of a port that is no number, this raises
+            raise ValueError
     except ValueError:
         raise ValueError("db_url must be the URL of a database: this one cannot be read") from None
     database = unquote(url.path).removeprefix("/")

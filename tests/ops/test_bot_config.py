@@ -86,10 +86,15 @@ def test_files_that_a_file_names_are_read_too(write, tmp_path):
         ('{"exchange": {"name": "nowhere"}}', 'Exchange "nowhere"'),
         ('{"user_data_dir": "gone"}', "Directory `gone` does not exist"),
         ('{"perpkit": {"account": "a b"}}', "perpkit.account must be a name of letters"),
-        ('{"exchange": ["binance"]}', "config cannot be read: "),
+        ('{"exchange": ["binance"]}', "exchange must be an object, got list"),
+        ('{"user_data_dir": 5}', "user_data_dir must be the path of a folder, got 5"),
+        ('{"db_url": "trades.sqlite"}', "db_url must be the URL of a database"),
+        ('{"a": ' * 2_000, "config cannot be read: .*recursion"),
         ('{"secret": "hunter2", "x" 1}', "config cannot be read: Parse error at offset"),
     ],
-    ids=["exchange", "folder", "account", "no object", "no JSON"],
+    ids=[
+        "exchange", "folder", "account", "no object", "no path", "no URL", "too deep", "no JSON",
+    ],
 )
 def test_what_freqtrade_does_not_accept_is_named_without_secrets(write, tmp_path, content, words):
     files = write({})

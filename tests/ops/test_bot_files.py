@@ -93,9 +93,14 @@ def test_a_database_that_is_no_file_has_its_state_in_the_user_directory(
     assert found == home / folder / "perpkit" / "bot1.state.json"
 
 
-def test_what_is_no_url_is_named(home):
-    with pytest.raises(BadInputError, match="db_url must be the URL of a database: "):
-        places_of(None, None, "sqlite://[x")
+@pytest.mark.parametrize(
+    "given",
+    ["sqlite://[x", "trades.sqlite", "sqlite:trades.sqlite", "postgresql://me:hidden@host:port/db"],
+)
+def test_what_is_no_url_is_named(home, given):
+    with pytest.raises(BadInputError, match="db_url must be the URL of a database: ") as raised:
+        places_of(None, None, given)
+    assert "hidden" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +110,13 @@ def test_what_is_no_url_is_named(home):
         ([Path("nowhere.json")], "--config must name a file, got nowhere.json"),
         ([Path("broken.json")], "config cannot be read: "),
         ([Path("list.json")], "config cannot be read: it must be an object, .*list.json"),
+        ([Path("deep.json")], "config cannot be read: .*recursion"),
+        ([Path("folder.json")], "user_data_dir must be the path of a folder, got 5"),
     ],
 )
 def test_what_cannot_be_read_is_named(home, files, words):
+    (home / "deep.json").write_text("[" * 2_000)
+    (home / "folder.json").write_text('{"user_data_dir": 5}')
     (home / "broken.json").write_text("{")
     (home / "list.json").write_text("[1]")
     with pytest.raises(BadInputError, match=words):

@@ -195,7 +195,14 @@ def test_a_hash_is_made(resume):
     assert set("$\"'\\ #") & set(made.stdout.strip()) == set()
 
 
-@pytest.mark.parametrize(("given", "words"), [("short\n", "at least 8"), ("\n", "not be empty")])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("short\n", "at least 8"),
+        ("\n", "not be empty"),
+        ("größer als acht\n".encode("latin-1"), "must be text in UTF-8"),
+    ],
+)
 def test_a_password_that_is_none_gets_no_hash(given, words):
     made = CliRunner().invoke(app, ["resume", "--make-hash", "--password-stdin"], input=given)
     assert (made.exit_code, made.stdout) == (2, "")

@@ -67,6 +67,12 @@ def test_any_text_is_read_as_a_line_that_can_be_shown(tmp_path_factory, by, why)
         assert len(text) <= 300
 
 
+def test_a_reason_of_any_length_halts_and_is_kept_in_the_history(path):
+    write(path, LatchState.HALTED, "me", long := "the whole log\n" * 10_000)
+    assert read(path).state is LatchState.HALTED
+    assert json.loads(history_of(path).read_text())["why"] == long
+
+
 def test_each_time_it_is_set_is_in_its_history(path):
     for number, state in enumerate((LatchState.HALTED, LatchState.CLEAR, LatchState.HALTED)):
         with time_machine.travel(NOW.replace(minute=number), tick=False):

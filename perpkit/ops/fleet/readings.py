@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from perpkit.ops.bot_config import unchecked_config
+from perpkit.ops.bot_config import unchecked_config, user_directory_of
 from perpkit.ops.bot_files import database_of
 from perpkit.ops.fleet.fleet_file import Bot, Fleet
-from perpkit.ops.stop.accounts import AccountEntry
+from perpkit.ops.stop.accounts import OF_ITS_PLACES, AccountEntry, environment_of
 from perpkit.ops.stored import BadInputError
 from perpkit.record.fleet import membership
 from perpkit.record.folders import folder_option
@@ -101,7 +101,7 @@ def _member(fleet: Fleet, bot: Bot, entry: AccountEntry) -> Member:
         userdir = entry.folder / bot.userdir if bot.userdir else None
         with _environment(entry.env):
             config = unchecked_config(files, userdir)
-        folder = entry.folder / (userdir or config.get("user_data_dir") or "user_data")
+        folder = entry.folder / (userdir or user_directory_of(config))
         url = bot.db_url or database_of(config)
         config = _with_whole_paths({**config, "user_data_dir": str(folder)}, entry.folder)
         where, latch = places(url, folder), latch_file(config)
@@ -148,9 +148,20 @@ def _unled(fleet: Fleet, bot: Bot, config: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _environment(env: Mapping[str, str]) -> Iterator[None]:
-    """As it is for a bot: Freqtrade reads options of it."""
+    """As it is for a bot: Freqtrade reads options of it.
+
+    :param env: the bot's own
+    :raises BadInputError: naming what this command's has that may be of another bot
+    """
     before = dict(os.environ)
-    os.environ.update(env)
+    own, without = environment_of(env, before, one_key=False)
+    if decisive := [name for name in without if name.upper().startswith(OF_ITS_PLACES)]:
+        raise BadInputError(
+            f"{', '.join(decisive)} of the environment of this command may be of another bot: put "
+            "into its env_file what is its own"
+        )
+    os.environ.clear()
+    os.environ.update(own)
     try:
         yield
     finally:

@@ -54,7 +54,10 @@ _Stdin = Annotated[
     typer.Option("--stdin", help="Read the key from the first line of stdin, the secret after it."),
 ]
 _RotateAfter = Annotated[
-    int, typer.Option("--rotate-after", min=1, help="Days after which a key is called old.")
+    int,
+    typer.Option(
+        "--rotate-after", min=1, max=36_500, help="Days after which a key is called old."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 

@@ -76,7 +76,7 @@ class Where:
     def _passphrase(self, new: bool) -> str:
         if self.passphrase_file is not None:
             try:
-                text = self.passphrase_file.read_text().split("\n", 1)[0]
+                text = self.passphrase_file.read_text("utf-8").split("\n", 1)[0]
             except (OSError, UnicodeDecodeError) as error:
                 why = error.strerror if isinstance(error, OSError) else "it is no text"
                 raise BadInputError(f"{self.passphrase_file} cannot be read: {why}") from None
@@ -84,6 +84,10 @@ class Where:
             text = os.environ.get(VARIABLE) or _typed(
                 "Passphrase", f"--passphrase-file or {VARIABLE}", twice=new
             )
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # bytes of the environment that are no text
+            raise BadInputError("the passphrase must be text in UTF-8") from None
         if new and len(text) < SHORTEST:
             raise BadInputError(f"the passphrase must have at least {SHORTEST} characters")
         if not text:
@@ -99,7 +103,10 @@ def given_key(*, stdin: bool) -> ApiKey:
     :raises BadInputError: naming what is wrong
     """
     if stdin:
-        key, _, secret = sys.stdin.read().partition("\n")
+        try:
+            key, _, secret = sys.stdin.read().partition("\n")
+        except UnicodeDecodeError:
+            raise BadInputError("API key and secret must be ASCII characters") from None
     else:
         key, secret = _typed("API key", "--stdin"), _typed("Secret", "--stdin")
     return checked_key(key, secret, datetime.now(UTC).replace(microsecond=0))

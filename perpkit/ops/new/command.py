@@ -60,7 +60,9 @@ def write_all(files: Mapping[Path, str]) -> None:
             with path.open("x", encoding="utf-8", newline="\n") as file:
                 made.append(path)
                 file.write(text)
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C, too
         for each in reversed(made):
             each.rmdir() if each.is_dir() else each.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise BadInputError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -27,6 +27,13 @@ from perpkit.record.urls import shown_url
 
 _MOST_BYTES = 2**20
 _OF_A_BOT, _OF_THE_EXCHANGE = "FREQTRADE__", "FREQTRADE__EXCHANGE__"
+# What decides which database, folder, mode and latch are a bot's.
+OF_ITS_PLACES = (
+    "FREQTRADE__DRY_RUN",
+    "FREQTRADE__DB_URL",
+    "FREQTRADE__PERPKIT__",
+    "FREQTRADE__USER_DATA_DIR",
+)
 _TEXTS = ("name", "folder", "userdir", "db_url", "env_file", "rest_url")
 
 

@@ -106,13 +106,15 @@ class BotRest:
 
     def open_trades(self) -> list[StoredTrade]:
         """Returns the open trades; the bot requests their prices from the exchange for this."""
-        shown = self._ask("status", _ACT_SECONDS)
+        shown = self._ask("status", _ACT_SECONDS, kind=list)
         return [
             StoredTrade(trade["trade_id"], trade["pair"], trade["is_short"], trade["amount"], None)
             for trade in shown
         ]
 
-    def _ask(self, what: str, seconds: float, *given: Any, **named: Any) -> Any:
+    def _ask(
+        self, what: str, seconds: float, *given: Any, kind: type = dict, **named: Any
+    ) -> Any:
         import requests
         from freqtrade_client import FtRestClient
 
@@ -127,16 +129,16 @@ class BotRest:
             raise RestError(f"{self.url} gives no answer to {what}: {kind}") from None
         finally:
             client._session.close()
-        if isinstance(answer, list):
-            return answer
-        if not isinstance(answer, dict):
+        if not isinstance(answer, dict | list):
             raise RestError(f"{self.url} gives no answer to {what}")
-        if "detail" in answer:
+        if isinstance(answer, dict) and "detail" in answer:
             raise RefusedError(
                 f"{self.url} refuses {what}: {answer['detail']}", str(answer["detail"])
             )
-        if "error" in answer:
+        if isinstance(answer, dict) and "error" in answer:
             raise RefusedError(f"{what} failed in the bot: {answer['error']}", str(answer["error"]))
+        if not isinstance(answer, kind):
+            raise RestError(f"{self.url} answers, but it is not this bot: {what} is another thing")
         return answer
 
 

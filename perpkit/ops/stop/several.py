@@ -12,20 +12,14 @@ from dataclasses import replace
 from threading import Thread
 from typing import IO
 
-from perpkit.ops.stop.accounts import AccountEntry, environment_of
+from perpkit.ops.stop.accounts import OF_ITS_PLACES, AccountEntry, environment_of
 from perpkit.ops.stop.report import DONE, MISTAKE, NOT_DONE, Report
 
 # Added to the time limit of an account before its process is killed.
 _GRACE_SECONDS = 60
 _MODE = "FREQTRADE__DRY_RUN"
 # Without these, another account, database or latch may be meant.
-_DECISIVE = (
-    _MODE,
-    "FREQTRADE__DB_URL",
-    "FREQTRADE__EXCHANGE__",
-    "FREQTRADE__PERPKIT__",
-    "FREQTRADE__USER_DATA_DIR",
-)
+_DECISIVE = (*OF_ITS_PLACES, "FREQTRADE__EXCHANGE__")
 
 
 def stop_all(
@@ -95,7 +89,8 @@ def _in_process(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # its env_file may set another encoding: a line more or less is shown
             cwd=entry.folder,
             env=environment,
         )

@@ -14,7 +14,7 @@ Network = IPv4Network | IPv6Network
 
 def signature(secret: str, body: bytes) -> str:
     """Returns what a sender of one's own puts into the header `X-Perpkit-Signature`."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return "sha256=" + hmac.new(_bytes_of(secret), body, hashlib.sha256).hexdigest()
 
 
 def has_authority(secret: str, body: bytes, signed: str | None, said: str | None) -> bool:
@@ -26,7 +26,12 @@ def has_authority(secret: str, body: bytes, signed: str | None, said: str | None
     if signed is not None:
         return hmac.compare_digest(signature(secret, body).encode(), signed.encode())
     # JSON may hold half a character, which is no secret either.
-    return hmac.compare_digest(secret.encode(), (said or "").encode(errors="surrogatepass"))
+    return hmac.compare_digest(_bytes_of(secret), (said or "").encode(errors="surrogatepass"))
+
+
+def _bytes_of(secret: str) -> bytes:
+    """Returns a secret as the environment has it, which need not be text."""
+    return secret.encode(errors="surrogateescape")
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,31 @@ def test_two_bots_with_one_database_are_refused(fleet):
     assert "the bots a and b have one trade database" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("FREQTRADE__DRY_RUN", 2),
+        ("FREQTRADE__DB_URL", 2),
+        ("FREQTRADE__perpkit__latch_dir", 2),
+        ("FREQTRADE__USER_DATA_DIR", 2),
+        ("FREQTRADE__EXCHANGE__KEY", 0),
+        ("FREQTRADE__API_SERVER__PASSWORD", 0),
+    ],
+)
+def test_what_this_environment_has_for_one_bot_is_of_no_other(fleet, monkeypatch, name, code):
+    """A watch would set the latches of the wrong mode or folder."""
+    fleet("pairs")
+    monkeypatch.setenv(name, "true")
+    found, text = fleet("status")
+    assert found == code
+    assert (f"{name} of the environment of this command may be of another bot" in text) is bool(code)
+    for bot in "ab":
+        with (fleet.folder / bot / "keys.env").open("a") as file:
+            file.write(f"{name}=false\n")
+    text = fleet("status")[1]
+    assert "of the environment of this command" not in text
+
+
 def test_pairs_are_written_where_the_bots_read_them(fleet):
     assert "fleet.json is not there" in fleet("status")[1]
     code, text = fleet("pairs")

@@ -24,7 +24,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 OLD, NEW = ApiKey(KEY, SECRET, NOW), ApiKey(NEXT_KEY, NEXT_SECRET, NOW)
 
 
-def keys(command: str, *arguments: object, given: str = ""):
+def keys(command: str, *arguments: object, given: str | bytes = ""):
     result = CliRunner().invoke(app, ["keys", command, *map(str, arguments)], input=given)
     # Whatever is asked of it, it prints no key and no traceback.
     assert MARK not in result.output
@@ -121,10 +121,11 @@ def test_store_keeps_a_key(bot):
         (["--stdin"], "", "the API key must be"),
         (["--stdin"], f"{KEY}\n", "the secret must be"),
         (["--stdin"], f"{KEY}\n{KEY}", "the secret must be another"),
+        (["--stdin"], f"{KEY}\n{SECRET}ß".encode("latin-1"), "must be ASCII characters"),
         ([], f"{KEY}\n{SECRET}", "there is no terminal to type at: give it with --stdin"),
         (["--stdin", "--account", "a/b"], f"{KEY}\n{SECRET}", "perpkit.account must be a name"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_what_store_does_not_keep_is_said(bot, memory_keyring, arguments, given, words):
     result = keys("store", f"--userdir={bot.userdir}", *arguments, given=given)
@@ -142,12 +143,17 @@ def test_store_puts_nothing_over_a_key(bot):
     assert KeyringStore("main").read() == StoredKeys(OLD)
 
 
-def test_a_passphrase_has_a_length(bot, monkeypatch):
-    monkeypatch.setenv("PERPKIT_KEYS_PASSPHRASE", "short")
+@pytest.mark.parametrize(
+    ("passphrase", "words"),
+    [("short", "at least 12 characters"), ("\udcff" * 12, "must be text in UTF-8")],
+    ids=["short", "no text"],
+)
+def test_a_passphrase_has_a_length_and_is_text(bot, monkeypatch, passphrase, words):
+    monkeypatch.setenv("PERPKIT_KEYS_PASSPHRASE", passphrase)
     arguments = (f"--userdir={bot.userdir}", "--in", "file", "--stdin")
     result = keys("store", *arguments, given=f"{KEY}\n{SECRET}")
     assert result.exit_code == 2
-    assert "at least 12 characters" in result.stderr
+    assert words in result.stderr
 
 
 # rotate
@@ -300,6 +306,10 @@ def test_exec_reminds_of_an_old_key(bot, stored, monkeypatch, days, reminded):
     result, environment, _ = execute("freqtrade", "trade", monkeypatch=monkeypatch)
     assert environment
     assert (f"Warning: the key was stored {days} days ago" in result.stderr) is reminded
+
+
+def test_exec_with_days_that_no_calendar_has(bot, stored):
+    assert keys("exec", "--rotate-after", 10**12, "--", "true").exit_code == 2
 
 
 def test_exec_starts_though_the_audit_log_cannot_be_written(bot, stored, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -103,7 +104,17 @@ def test_nothing_is_left_where_the_second_file_cannot_be_written(new, userdir, w
     assert written() == ["tests"]
 
 
-def test_nothing_is_left_where_the_disk_is_full(new, written, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OSError(28, "No space left on device"), 2, "cannot be written: No space left on device"),
+        (KeyboardInterrupt(), 130, "Aborted"),
+    ],
+    ids=["full disk", "Ctrl-C"],
+)
+def test_nothing_is_left_of_what_was_not_written_whole(
+    new, written, monkeypatch, error, code, words
+):
     original = Path.open
 
     def full(self, *arguments, **more):
@@ -111,16 +122,26 @@ def test_nothing_is_left_where_the_disk_is_full(new, written, monkeypatch):
         if self.name == "test_CalmHours.py":
 
             def write(text):
-                raise OSError(28, "No space left on device")
+                raise error
 
             file.write = write
         return file
 
     monkeypatch.setattr(Path, "open", full)
     result = new("pairlist", "CalmHours")
-    assert result.exit_code == 2
-    assert result.stderr.endswith("cannot be written: No space left on device\n")
+    assert result.exit_code == code
+    assert words in result.stderr
     assert written() == []
+
+
+def test_a_terminal_that_cannot_show_a_name_ends_nothing(tmp_path):
+    (folder := tmp_path / "für mich").mkdir()
+    result = subprocess.run(
+        [sys.executable, "-m", "perpkit.cli", "new", "strategy", "CalmHours", "--userdir", folder],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert f"{tmp_path}/f\\xfcr mich/strategies/CalmHours.py" in result.stdout
 
 
 @pytest.mark.parametrize("there", ["nothing", "a file"])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from perpkit.cli import app
+from perpkit.ops.stop.accounts import AccountEntry
+from perpkit.ops.stop.several import stop_all
 from perpkit.record.latch import LatchState, read
 from tests.conftest import REPOSITORY
 
@@ -88,7 +91,7 @@ def test_a_mistake_is_one_clear_error(home, options, words):
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"exchange": 1}', '{"telegram": 1}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"exchange": 1}', '{"telegram": 1}', '{"db_url": "x"}', "[" * 2_000])
 def test_a_configuration_that_is_none_is_a_mistake_and_latched(home, content):
     (home / "user_data" / "config.json").write_text(content)
     result = stop("--json")
@@ -116,6 +119,16 @@ def test_a_folder_that_is_not_mounted_has_no_latch_written_to_it(home):
 def test_what_is_of_no_use_to_it_ends_nothing(home, section):
     (home / "odd.json").write_text(json.dumps(section))
     assert stop("-c", EXAMPLE, "-c", "odd.json").exit_code == 0
+
+
+def test_what_one_of_several_says_in_another_encoding_is_shown(tmp_path, monkeypatch):
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nprintf 'gr\\366n\\nand on\\n' >&2\necho '{\"name\": \"a\"}'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    said: list[str] = []
+    [report] = stop_all([AccountEntry("one", tmp_path, ("-c", "x"))], [], 60, said.append)
+    assert (said, report.problems) == (["[one] gr\ufffdn", "[one] and on"], [])
 
 
 def test_several_at_once_each_with_its_own_environment(home):

@@ -55,6 +55,7 @@ def test_the_bot_of_this_database_is_known(rest, bot, database):
         ({"detail": "Unauthorized"}, "refuses health: Unauthorized"),
         (b"<html>", "no answer to health"),
         (b"1", "no answer to health"),
+        ([], "not this bot"),
         (None, "no answer to health"),
     ],
 )

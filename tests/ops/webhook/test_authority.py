@@ -38,6 +38,12 @@ def test_who_knows_the_secret(signed, said, has):
     assert has_authority(SECRET, BODY, signed, said) is has
 
 
+def test_a_secret_that_is_no_text_is_known_by_its_signature():
+    secret = "of the environment \udcff"
+    assert has_authority(secret, BODY, signature(secret, BODY), None)
+    assert not has_authority(secret, BODY, None, secret.replace("\udcff", "\xff"))
+
+
 OURS = Addresses(networks(["52.89.214.238"], "--allow"), networks(["10.0.0.0/8", "::1"], "--proxy"))
 
 
