@@ -20,6 +20,7 @@ from perpkit.files.errors import FileError, one_line
 from perpkit.market import store
 from perpkit.market.metrics_file import MOST_BYTES, PERIOD, pair_of, parse_zip
 from perpkit.market.store import PERIODS
+from perpkit.record.urls import shown_url
 
 BASE_URL = "https://data.binance.vision"
 FIRST_DAY = date(2020, 9, 1)  # of the oldest files
@@ -71,10 +72,20 @@ class Archive:
 
     :param url: of a server laid out like the exchange's archive
     :param sleep: waits for the given number of seconds
+    :raises ValueError: for a URL of no server
     """
 
     def __init__(self, url: str = BASE_URL, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
+        try:
+            base = httpx.URL(url)
+        except httpx.InvalidURL:
+            base = httpx.URL()
+        if base.scheme not in ("http", "https") or not base.host:
+            raise ValueError(f"url must be like {BASE_URL}, got {shown_url(url)!r}")
+        # Messages have the URL; a password does not belong into them.
+        auth = (base.username, base.password) if base.userinfo else None
+        bare = base.copy_with(userinfo=b"")
+        self._http = httpx.Client(base_url=bare, auth=auth, timeout=30, follow_redirects=True)
         self._sleep = sleep
 
     def close(self) -> None:

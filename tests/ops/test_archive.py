@@ -207,6 +207,29 @@ def test_no_more_is_downloaded_than_a_day_can_have(packed):
     archive.close()
 
 
+@pytest.mark.parametrize("url", ["x", "http://", "http://[::1", "file:///etc", "ftp://me:hidden@x"])
+def test_what_is_no_server_is_named(url):
+    with pytest.raises(ValueError, match="url must be like https://data.binance.vision") as raised:
+        Archive(url)
+    assert "hidden" not in str(raised.value)
+
+
+def test_a_password_of_the_server_is_sent_and_not_shown():
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["Authorization"])
+        return httpx.Response(403)
+
+    archive = Archive("http://me:hidden@archive.test")
+    archive._http._transport = httpx.MockTransport(answer)
+    with pytest.raises(ArchiveError, match="403 Forbidden") as raised:
+        archive.fetch("BTCUSDT", date(2026, 6, 29))
+    archive.close()
+    assert sent == [httpx.BasicAuth("me", "hidden")._auth_header]
+    assert "hidden" not in str(raised.value)
+
+
 def test_a_symbol_in_chinese_is_a_url():
     asked: list[bytes] = []
 

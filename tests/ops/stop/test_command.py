@@ -91,7 +91,7 @@ def test_a_mistake_is_one_clear_error(home, options, words):
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"exchange": 1}', '{"telegram": 1}', '{"db_url": "x"}', "[" * 2_000])
+@pytest.mark.parametrize("content", ["{", "[]", '{"exchange": 1}', '{"telegram": 1}', "[" * 2_000])
 def test_a_configuration_that_is_none_is_a_mistake_and_latched(home, content):
     (home / "user_data" / "config.json").write_text(content)
     result = stop("--json")
