@@ -38,6 +38,7 @@ from perpkit.files.errors import FileError
 from perpkit.ops.stop.accounts import AccountEntry, entry_of
 from perpkit.ops.stored import BadInputError
 from perpkit.record.fleet import NAME, FleetFolder
+from perpkit.record.folders import folder_option
 from perpkit.record.urls import shown_url
 
 _MOST_BYTES = 2**20
@@ -134,14 +135,15 @@ def read_fleet(path: Path) -> Fleet:
     """:raises BadInputError: naming the file, the line and the key of what is wrong first"""
     text, content = _content(path)
     base = path.absolute().parent
-    folder = content.get("folder", "fleet")
-    if not isinstance(folder, str) or not folder:
-        raise _error(path, text, ("folder",), f"must be the path of a folder, got {folder!r}")
+    try:
+        folder = base / folder_option("folder", content.get("folder", "fleet"))
+    except ValueError as error:
+        raise _error(path, text, ("folder",), str(error).removeprefix("folder ")) from None
     limits = _valid(Limits, path, text, ("limits",), content.get("limits", {}))
     bots = [_bot(path, text, number, given) for number, given in enumerate(content["bot"])]
     for (number, key), why in _clashes([bot for bot, _ in bots]):
         raise _error(path, text, ("bot", number, key), why)
-    return Fleet(path, FleetFolder(base / folder), limits, tuple(bots))
+    return Fleet(path, FleetFolder(folder), limits, tuple(bots))
 
 
 def entries_to_stop(path: Path) -> list[tuple[str, AccountEntry]]:

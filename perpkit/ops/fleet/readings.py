@@ -119,9 +119,11 @@ def _member(fleet: Fleet, bot: Bot, entry: AccountEntry) -> Member:
     )
 
 
-def _with_whole_paths(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _with_whole_paths(config: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """Relative paths of its options begin where the bot is started."""
-    own = dict(config.get("perpkit") or {})
+    if not isinstance(given := config.get("perpkit") or {}, Mapping):
+        return config  # refused with its latch
+    own = dict(given)
     for name in ("latch_dir", "fleet_dir"):
         if isinstance(given := own.get(name), str) and given.strip():
             own[name] = str(folder / folder_option(f"perpkit.{name}", given))

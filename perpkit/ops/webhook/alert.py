@@ -70,7 +70,14 @@ def _lower(given: Any) -> Any:
     return given.strip().lower() if isinstance(given, str) else given
 
 
+def _no_flag(given: Any) -> Any:
+    if isinstance(given, bool):  # pydantic takes true for 1
+        raise ValueError("must be a number")
+    return given
+
+
 _Word = BeforeValidator(_lower)
+_Number = BeforeValidator(_no_flag)
 
 
 class Alert(BaseModel):
@@ -88,8 +95,8 @@ class Alert(BaseModel):
     symbol: Annotated[str, Field(max_length=64), AfterValidator(pair_of)]
     action: Annotated[Action, _Word]
     position: Annotated[Position | None, _Word] = None
-    stake: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    leverage: Annotated[float, Field(ge=1, le=125, allow_inf_nan=False)] | None = None
+    stake: Annotated[float, Field(gt=0, allow_inf_nan=False), _Number] | None = None
+    leverage: Annotated[float, Field(ge=1, le=125, allow_inf_nan=False), _Number] | None = None
     tag: Annotated[str, Field(min_length=1, max_length=_LONGEST_TAG - len("webhook "))] | None = (
         None
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors
+from perpkit.ops.bot_files import Config, DbUrl, Userdir, errors, fail
 from perpkit.ops.stored import BadInputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def webhook(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # The proxies are named here, not taken from the environment.
-    uvicorn.run(served, host=host, port=port, proxy_headers=False, access_log=False)
+    try:
+        uvicorn.run(served, host=host, port=port, proxy_headers=False, access_log=False)
+    except SystemExit:  # it has logged why
+        fail(f"--host and --port must be free, got {host}:{port}")
 
 
 def _app(

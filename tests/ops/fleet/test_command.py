@@ -123,6 +123,20 @@ def test_a_bot_that_does_not_follow_the_fleet_is_named(fleet):
         assert "b: it follows another fleet, or under another name" in text
 
 
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({"perpkit": [1]}, "the bot a: perpkit must be an object of parameters, got [1]"),
+        ({"user_data_dir": 5}, "the bot a: user_data_dir must be the path of a folder, got 5"),
+        ({"db_url": "x"}, "the bot a: db_url must be the URL of a database"),
+    ],
+)
+def test_a_bot_whose_configuration_is_none_is_named(fleet, own, words):
+    fleet.configure("a", **{"perpkit": {}, **own})
+    code, text = fleet("status")
+    assert (code, words in text) == (2, True)
+
+
 def test_two_bots_with_one_database_are_refused(fleet):
     for name in "ab":
         fleet.configure(name, db_url=f"sqlite:///{fleet.folder}/one.sqlite")

@@ -62,6 +62,7 @@ def test_what_it_says(path, tmp_path):
     [
         ("folder =", "folde =", 1, "folde is not known. Allowed: folder, limits, bot"),
         ('"shared"', "1", 1, "folder must be the path of a folder, got 1"),
+        ('"shared"', '"a\\u0000b"', 1, "folder must be the path of a folder, got 'a"),
         ("[limits]", "[other]", 3, "other is not known"),
         ("max_gross", "max_gros", 4, "max_gros is not known. Allowed: max_gross, max_drawdown"),
         ("= 2\n", "= 0\n", 4, "max_gross should be greater than 0, got 0"),

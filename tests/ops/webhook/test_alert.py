@@ -67,6 +67,8 @@ def test_times_are_read_with_their_zone(time):
         ({"stake": 0}, "stake"),
         ({"stake": float("inf")}, "stake"),
         ({"stake": "lots"}, "stake"),
+        ({"stake": True}, "stake: must be a number"),
+        ({"leverage": True}, "leverage: must be a number"),
         ({"leverage": 0.5}, "leverage"),
         ({"leverage": 126}, "leverage"),
         ({"tag": ""}, "tag"),
