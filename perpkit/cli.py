@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
@@ -106,10 +107,21 @@ def _print_versions() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what a terminal cannot show ends no command
+    _make_streams_usable()
+    try:
+        app()
+    except OSError as error:  # such as a full disk behind stdout
+        sys.exit(f"Error: {error}")
+
+
+def _make_streams_usable() -> None:
+    """Neither a closed stream nor a sign that a terminal cannot show ends a command."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+        elif mode == "w" and isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app()
 
 
 if __name__ == "__main__":

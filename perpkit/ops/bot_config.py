@@ -197,7 +197,10 @@ def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:
     if not isinstance(exchange, dict):  # not shown: it may be a secret in the wrong place
         raise OperationalException(f"exchange must be an object, got {type(exchange).__name__}")
     exchange.setdefault("pair_whitelist", [])
-    folder = user_directory_of({"user_data_dir": Path.cwd() / "user_data", **config, **args})
+    named = {**config, **args}
+    # The working directory may be gone.
+    default = None if named.get("user_data_dir") else Path.cwd()
+    folder = user_directory_of(named) if default is None else default / user_directory_of(named)
     if not folder.is_dir():
         raise OperationalException(
             f"Directory `{folder}` does not exist: `freqtrade create-userdir` makes one"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -132,16 +131,6 @@ def test_nothing_is_left_of_what_was_not_written_whole(
     assert result.exit_code == code
     assert words in result.stderr
     assert written() == []
-
-
-def test_a_terminal_that_cannot_show_a_name_ends_nothing(tmp_path):
-    (folder := tmp_path / "dla łodzi").mkdir()
-    result = subprocess.run(
-        [sys.executable, "-m", "perpkit.cli", "new", "strategy", "CalmHours", "--userdir", folder],
-        env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    assert f"{tmp_path}/dla \\u0142odzi/strategies/CalmHours.py" in result.stdout
 
 
 @pytest.mark.parametrize("there", ["nothing", "a file"])
