@@ -197,10 +197,9 @@ def _place_folders(config: dict[str, Any], args: dict[str, Any]) -> None:
     if not isinstance(exchange, dict):  # not shown: it may be a secret in the wrong place
         raise OperationalException(f"exchange must be an object, got {type(exchange).__name__}")
     exchange.setdefault("pair_whitelist", [])
-    named = {**config, **args}
-    # The working directory may be gone.
-    default = None if named.get("user_data_dir") else Path.cwd()
-    folder = user_directory_of(named) if default is None else default / user_directory_of(named)
+    folder = user_directory_of(named := {**config, **args})
+    if not named.get("user_data_dir"):
+        folder = Path.cwd() / folder
     if not folder.is_dir():
         raise OperationalException(
             f"Directory `{folder}` does not exist: `freqtrade create-userdir` makes one"

@@ -94,7 +94,7 @@ def _in_process(
             cwd=entry.folder,
             env=environment,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # such as for a zero byte in its env_file
         return Report(entry.name, problems=[f"no process could be started: {error}"])
     assert process.stdout is not None
     assert process.stderr is not None

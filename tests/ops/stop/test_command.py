@@ -159,6 +159,10 @@ def test_several_at_once_each_with_its_own_environment(home):
         [[account]]
         name = "bad"
         config = []
+
+        [[account]]
+        name = "odd"
+        config = ["\\u0000"]
         """
     )
     result = stop("--accounts", home / "accounts.toml", "--json", "--why", "all of them")
@@ -169,6 +173,7 @@ def test_several_at_once_each_with_its_own_environment(home):
         "two": 0,
         "broken": 2,
         "bad": 2,
+        "odd": 1,
     }
     assert read(latch(home / "first" / "user_data")).why == "all of them"
     named = home / "second" / "user_data" / "perpkit" / "latch" / "named.dry-run.json"
