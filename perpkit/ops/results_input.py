@@ -45,6 +45,7 @@ Balance = Annotated[
     typer.Option(
         "--starting-balance",
         min=0.000001,
+        max=1e15,
         help="Of a bot, in stake currency: `dry_run_wallet`, or the balance before the first "
         "trade. By default the recorded one, which can be of more than the bot may use.",
     ),

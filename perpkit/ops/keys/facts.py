@@ -55,14 +55,17 @@ def read_facts(client: Any) -> KeyFacts:
 
 def _skew(client: Any) -> int | Refusal:
     sent = client.milliseconds()
-    answer = _ask(client.fapiPublicGetTime)
+    answer = _ask(client.fapiPublicGetTime, "serverTime")
     if isinstance(answer, Refusal):
         return answer
     return int(answer["serverTime"]) - (sent + int(client.milliseconds())) // 2
 
 
 def _signed(client: Any) -> tuple[Any, Any]:
-    return _ask(client.sapiGetAccountApiRestrictions), _ask(client.fapiPrivateGetAccountConfig)
+    return (
+        _ask(client.sapiGetAccountApiRestrictions, "enableReading"),
+        _ask(client.fapiPrivateGetAccountConfig, "dualSidePosition", "multiAssetsMargin"),
+    )
 
 
 def _of_account(client: Any, account: object) -> tuple[Any, Any]:
@@ -72,13 +75,13 @@ def _of_account(client: Any, account: object) -> tuple[Any, Any]:
 def _margin_types(client: Any, account: object) -> Mapping[str, str] | Refusal:
     if isinstance(account, Refusal):
         return account
-    positions = _ask(client.fapiPrivateV3GetPositionRisk)
+    positions = _ask(client.fapiPrivateV3GetPositionRisk, "symbol", "positionAmt", kind=list)
     if isinstance(positions, Refusal):
         return positions
     held = {each["symbol"] for each in positions if float(each["positionAmt"])}
     if not held:
         return {}
-    rows = _ask(client.fapiPrivateGetSymbolConfig)
+    rows = _ask(client.fapiPrivateGetSymbolConfig, "symbol", "marginType", kind=list)
     if isinstance(rows, Refusal):
         return rows
     return {row["symbol"]: row["marginType"] for row in rows if row["symbol"] in held}
@@ -102,8 +105,11 @@ def is_true(value: object) -> bool:
     return str(value).lower() == "true"
 
 
-def _ask(call: Callable[[], Any]) -> Any:
-    """Calls the exchange and returns its answer, or a `Refusal`."""
+def _ask(call: Callable[[], Any], *names: str, kind: type = dict) -> Any:
+    """Calls the exchange and returns its answer, or a `Refusal`.
+
+    :param names: that the answer has, or each row of a list
+    """
     import ccxt
 
     try:
@@ -112,4 +118,10 @@ def _ask(call: Callable[[], Any]) -> Any:
         return refusal_of(error)
     if isinstance(answer, str):  # such as a page of maintenance, which ccxt hands on
         return Refusal(RefusalCause.UNANSWERED, None, "an answer that is not JSON")
-    return answer
+    rows = answer if kind is list else [answer]
+    if isinstance(answer, kind) and all(
+        isinstance(row, dict) and row.keys() >= {*names} for row in rows
+    ):
+        return answer
+    # A proxy or the page of a hotel's network may answer in the exchange's place.
+    return Refusal(RefusalCause.UNANSWERED, None, "the answer is not the exchange's")

@@ -293,3 +293,25 @@ def test_the_client_is_left_as_it_was(bot):
         found = key_findings(config, client)
     assert {f.check: f.level for f in found}["reading"] is Level.OK
     assert client.options["timeDifference"] == before
+
+
+@pytest.mark.parametrize("answer", ["<html>", None, {}, [], [{}], {"code": 200, "msg": "ok"}])
+@pytest.mark.parametrize(
+    ("call", "check"),
+    [
+        ("fapiPublicGetTime", "clock"),
+        ("sapiGetAccountApiRestrictions", "signed call"),
+        ("fapiPrivateGetAccountConfig", "signed call"),
+        ("fapiPrivateV3GetPositionRisk", "margin mode"),
+    ],
+)
+def test_what_is_not_the_exchanges_answer_is_a_finding(bot, call, check, answer):
+    """Of a proxy, or of the page on which a network wants a login."""
+    config = bot.configure()
+    client = exchange_client(config.config)
+    setattr(client, call, lambda: answer)
+    found = {each.check: each for each in key_findings(config, client)}
+    if (call, answer) == ("fapiPrivateV3GetPositionRisk", []):  # nothing is open
+        assert found[check].level is Level.OK
+    else:
+        assert found[check].level in (Level.FAIL, Level.SKIPPED)
