@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from perpkit.ops.stop.answers import RequestFailure
+from perpkit.ops.stop.answers import RequestFailure, unreadable
 from perpkit.ops.stop.closing import HeldPosition, Resting
 from perpkit.ops.stop.requests import Reply, Requests
 
 # Symbol, the exchange's id, client id, and when it was placed (ms; None if not known).
 IsOurs = Callable[[str, str, str, int | None], bool]
+_Row = TypeVar("_Row")
 # Request weights: orders of one symbol, orders of all symbols, positions.
 _WEIGHT_ONE, _WEIGHT_ALL, _WEIGHT_POSITIONS = 1, 40, 5
 # Up to this many symbols, one request for each is cheaper and faster than one for all symbols.
@@ -96,10 +98,11 @@ class OrderLooks:
         self, failures: list[RequestFailure], **which: str
     ) -> tuple[HeldPosition, ...] | None:
         reply = self._requests.call("fapiPrivateV3GetPositionRisk", _WEIGHT_POSITIONS, **which)
-        if reply.failure is not None:
-            failures.append(reply.failure)
+        found = _rows(reply, _position)
+        if isinstance(found, RequestFailure):
+            failures.append(found)
             return None
-        return tuple(held for row in reply.data if (held := _position(row)).amount)
+        return tuple(held for held in found if held.amount)
 
     def _listing(
         self,
@@ -108,17 +111,18 @@ class OrderLooks:
         read: Callable[[Mapping[str, Any]], Resting],
         failures: list[RequestFailure],
     ) -> OrderListing:
-        replies: dict[str | None, Reply] = {}
-        for symbol in [None] if symbols is None else symbols:
-            if len(failures) > len(replies) and replies:
+        known: dict[str | None, list[Resting]] = {}
+        for asked, symbol in enumerate([None] if symbols is None else symbols):
+            if len(failures) > asked > 0:
                 break  # no request gets through
             given = {} if symbol is None else {"symbol": symbol}
             weight = _WEIGHT_ALL if symbol is None else _WEIGHT_ONE
-            replies[symbol] = reply = self._requests.call(endpoint, weight, **given)
-            if reply.failure is not None:
-                failures.append(reply.failure)
-        known = {symbol: reply.data for symbol, reply in replies.items() if reply.failure is None}
-        rows = tuple(read(row) for data in known.values() for row in data)
+            found = _rows(self._requests.call(endpoint, weight, **given), read)
+            if isinstance(found, RequestFailure):
+                failures.append(found)
+            else:
+                known[symbol] = found
+        rows = tuple(row for found in known.values() for row in found)
         covered = frozenset(symbol for symbol in known if symbol is not None)
         return OrderListing(rows, None if None in known else covered)
 
@@ -147,6 +151,16 @@ class OrderLooks:
                 row["symbol"], str(row["algoId"]), row["clientAlgoId"], _ms(row.get("createTime"))
             ),
         )
+
+
+def _rows(reply: Reply, read: Callable[[Mapping[str, Any]], _Row]) -> list[_Row] | RequestFailure:
+    """Returns the rows of an answer; JSON that is none of the exchange's says nothing of it."""
+    if reply.failure is not None:
+        return reply.failure
+    if isinstance(reply.data, list):
+        with suppress(KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
+            return [read(row) for row in reply.data]
+    return unreadable(reply.data)
 
 
 def _position(row: Mapping[str, Any]) -> HeldPosition:

@@ -544,6 +544,23 @@ def test_a_stop_stays_while_positions_cannot_be_seen(bot):
     assert bot.held() == {"BTCUSDT": LONG}
 
 
+@pytest.mark.parametrize("answer", [{"message": "Forbidden"}, [{}]])
+@pytest.mark.parametrize("path", ["positionRisk", "openOrders", "openAlgoOrders"])
+def test_json_that_is_not_the_exchanges_says_nothing_of_the_account(bot, path, answer):
+    """Of a proxy, for example: it is neither an empty account nor the end of the stop."""
+    bot.enter(BTC, LONG)
+    client, odd = bot.client(), [answer] * 2
+    send = client.request
+
+    def request(asked, *args, **kwargs):
+        return odd.pop() if asked == path and odd else send(asked, *args, **kwargs)
+
+    client.request = request
+    said = bot.stop(client=client, deadline=60)
+    assert (said.flat, len(said.closed), odd) == (True, 1, [])
+    assert (bot.held(), bot.open_ids()) == ({}, set())
+
+
 DOWN = {"status": 502, "executed": "no"}
 
 
