@@ -209,7 +209,9 @@ def test_no_more_is_downloaded_than_a_day_can_have(packed):
 
 @pytest.mark.parametrize("url", ["x", "http://", "http://[::1", "file:///etc", "ftp://me:hidden@x"])
 def test_what_is_no_server_is_named(url):
-    with pytest.raises(ValueError, match="url must be like https://data.binance.vision") as raised:
+    with pytest.raises(
+        ValueError, match=r"url must be like https://data\.binance\.vision"
+    ) as raised:
         Archive(url)
     assert "hidden" not in str(raised.value)
 

@@ -93,7 +93,14 @@ def test_files_that_a_file_names_are_read_too(write, tmp_path):
         ('{"secret": "hunter2", "x" 1}', "config cannot be read: Parse error at offset"),
     ],
     ids=[
-        "exchange", "folder", "account", "no object", "no path", "no URL", "too deep", "no JSON",
+        "exchange",
+        "folder",
+        "account",
+        "no object",
+        "no path",
+        "no URL",
+        "too deep",
+        "no JSON",
     ],
 )
 def test_what_freqtrade_does_not_accept_is_named_without_secrets(write, tmp_path, content, words):

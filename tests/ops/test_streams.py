@@ -1,4 +1,4 @@
-"""What stands behind stdin, stdout and stderr ends no command in the middle, and brings no traceback."""
+"""What stands behind stdin, stdout and stderr ends no command in the middle."""
 
 from __future__ import annotations
 

@@ -103,9 +103,9 @@ def _member(fleet: Fleet, bot: Bot, entry: AccountEntry) -> Member:
             config = unchecked_config(files, userdir)
         folder = entry.folder / (userdir or user_directory_of(config))
         url = bot.db_url or database_of(config)
-        config = _with_whole_paths({**config, "user_data_dir": str(folder)}, entry.folder)
-        where, latch = places(url, folder), latch_file(config)
-        unled = _unled(fleet, bot, config)
+        whole = _with_whole_paths({**config, "user_data_dir": str(folder)}, entry.folder)
+        where, latch = places(url, folder), latch_file(whole)
+        unled = _unled(fleet, bot, whole)
     except ValueError as error:
         raise BadInputError(f"{fleet.path}: the bot {bot.name}: {error}") from None
     return Member(

@@ -55,9 +55,7 @@ _Stdin = Annotated[
 ]
 _RotateAfter = Annotated[
     int,
-    typer.Option(
-        "--rotate-after", min=1, max=36_500, help="Days after which a key is called old."
-    ),
+    typer.Option("--rotate-after", min=1, max=36_500, help="Days after which a key is called old."),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 

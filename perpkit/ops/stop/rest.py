@@ -106,14 +106,14 @@ class BotRest:
 
     def open_trades(self) -> list[StoredTrade]:
         """Returns the open trades; the bot requests their prices from the exchange for this."""
-        shown = self._ask("status", _ACT_SECONDS, kind=list)
+        shown = self._ask("status", _ACT_SECONDS, wanted=list)
         return [
             StoredTrade(trade["trade_id"], trade["pair"], trade["is_short"], trade["amount"], None)
             for trade in shown
         ]
 
     def _ask(
-        self, what: str, seconds: float, *given: Any, kind: type = dict, **named: Any
+        self, what: str, seconds: float, *given: Any, wanted: type = dict, **named: Any
     ) -> Any:
         import requests
         from freqtrade_client import FtRestClient
@@ -137,7 +137,7 @@ class BotRest:
             )
         if isinstance(answer, dict) and "error" in answer:
             raise RefusedError(f"{what} failed in the bot: {answer['error']}", str(answer["error"]))
-        if not isinstance(answer, kind):
+        if not isinstance(answer, wanted):
             raise RestError(f"{self.url} answers, but it is not this bot: {what} is another thing")
         return answer
 

@@ -162,7 +162,7 @@ def test_what_this_environment_has_for_one_bot_is_of_no_other(fleet, monkeypatch
     monkeypatch.setenv(name, "true")
     found, text = fleet("status")
     assert found == code
-    assert (f"{name} of the environment of this command may be of another bot" in text) is bool(code)
+    assert (f"{name} of the environment of this command may be" in text) is bool(code)
     for bot in "ab":
         with (fleet.folder / bot / "keys.env").open("a") as file:
             file.write(f"{name}=false\n")
