@@ -73,6 +73,16 @@ class Bot(NamedTuple):
     state: Path
 
 
+class _Sample(NamedTuple):
+    """
+    :param name: of the metric
+    """
+
+    name: str
+    labels: list[str]
+    value: float
+
+
 class StateCollector(Collector):
     """
     :param bots: with different names
@@ -97,9 +107,10 @@ class StateCollector(Collector):
         yield from families.values()
 
     def _add(self, bot: Bot, families: dict[str, _Family]) -> None:
-        now, state, wrong = self._now(), None, ""
+        now, wrong = self._now(), ""
+        samples: list[_Sample] = []
         try:
-            state = read_fresh(bot.state, now)
+            samples += _samples(bot.name, read_fresh(bot.state, now), now)
         except StaleStateError as error:
             families[AGE].add_metric([bot.name], error.state.age_seconds(now))
             wrong = _REASONS[StaleStateError]
@@ -108,24 +119,27 @@ class StateCollector(Collector):
         except Exception:  # of this file only
             logger.exception(f"The state file of {bot.name} cannot be read.")
             wrong = _OTHER
-        families[UP].add_metric([bot.name], float(state is not None))
+        families[UP].add_metric([bot.name], float(not wrong))
         for reason in (*_REASONS.values(), _OTHER):
             families[ERROR].add_metric([bot.name, reason], float(reason == wrong))
-        if state is not None:
-            families[AGE].add_metric([bot.name], state.age_seconds(now))
-            _add_state(bot.name, state, now, families)
+        for sample in samples:
+            families[sample.name].add_metric(sample.labels, sample.value)
 
 
-def _add_state(name: str, state: State, now: datetime, families: dict[str, _Family]) -> None:
+def _samples(bot: str, state: State, now: datetime) -> list[_Sample]:
+    found = [_Sample(AGE, [bot], state.age_seconds(now))]
     for part in PARTS:
-        families[PART_MISSING].add_metric([name, part], float(getattr(state, part) is None))
+        found.append(_Sample(PART_MISSING, [bot, part], float(getattr(state, part) is None)))
     for metric in METRICS:
         values = metric.of(state, now)
-        for labels, value in values.items():
-            if value is not None:
-                families[metric.name].add_metric([name, *labels], value)
+        found += [
+            _Sample(metric.name, [bot, *labels], float(value))
+            for labels, value in values.items()
+            if value is not None
+        ]
         unknown = sum(value is None for value in values.values())
-        families[UNKNOWN].add_metric([name, metric.name], unknown)
+        found.append(_Sample(UNKNOWN, [bot, metric.name], unknown))
+    return found
 
 
 def _family(name: str, text: str, labels: Sequence[str]) -> _Family:

@@ -182,3 +182,13 @@ def test_a_file_that_may_not_be_read_takes_nothing_from_the_others(tmp_path, scr
     assert found["perpkit_state_up", "bot0"] == 0
     assert found["perpkit_state_error", "bot0", "damaged"] == 1
     assert found["perpkit_account_equity", "bot1"] == 1_002.7
+
+
+@pytest.mark.parametrize("odd", [{"weight_limit": 0}, {"orders_1m": 10**400}])
+def test_figures_that_make_no_sense_take_nothing_from_the_others(scrape, odd):
+    content = json.loads(everything().model_dump_json())
+    content["requests"] |= odd
+    found = scrape(json.dumps(content).encode(), everything())
+    assert found["perpkit_state_error", "bot0", "unreadable"] == 1
+    assert names(found, "bot0") == {"perpkit_state_up", "perpkit_state_error"}
+    assert found["perpkit_state_up", "bot1"] == 1
