@@ -105,9 +105,9 @@ def store(
     with errors():
         where = _where(account, userdir, kept_in, file, passphrase_file)
         place = where.store(new=True)
-        if place.read() is not None:
-            raise BadInputError(f"{place.where} has a key already: use perpkit keys rotate")
+        _refuse_key(place)
         key = given_key(stdin=stdin)
+        _refuse_key(place)  # of another command, while this one was typed
         place.write(StoredKeys(key))
     _audit(where, "store", key)
     typer.echo(f"Key {key.fingerprint} is in {place.where}.")
@@ -195,6 +195,11 @@ def _read(place: Store) -> StoredKeys:
     if found is None:
         raise BadInputError(f"there is no key in {place.where}: perpkit keys store")
     return found
+
+
+def _refuse_key(place: Store) -> None:
+    if place.read() is not None:
+        raise BadInputError(f"{place.where} has a key already: use perpkit keys rotate")
 
 
 def _with_key(bot: BotConfig, key: ApiKey) -> BotConfig:

@@ -28,12 +28,12 @@ def begin(store: Store, keys: StoredKeys, coming: ApiKey) -> StoredKeys:
     if coming.key == keys.current.key:
         raise BadInputError("the new API key must be another one than the stored key")
     begun = replace(keys, coming=coming)
-    store.write(begun)
+    _write(store, keys, begun)
     return begun
 
 
 def discard(store: Store, keys: StoredKeys) -> None:
-    store.write(replace(keys, coming=None))
+    _write(store, keys, replace(keys, coming=None))
 
 
 def missing_proof(findings: Iterable[KeyFinding]) -> list[KeyFinding]:
@@ -47,5 +47,15 @@ def finish(store: Store, keys: StoredKeys) -> StoredKeys:
     if keys.coming is None:
         raise ValueError("no rotation has begun")
     done = StoredKeys(keys.coming)
-    store.write(done)
+    _write(store, keys, done)
     return done
+
+
+def _write(store: Store, before: StoredKeys, after: StoredKeys) -> None:
+    """Stores the keys, unless another command has changed the store since: its key would be lost.
+
+    :raises BadInputError: if it has
+    """
+    if store.read() != before:
+        raise BadInputError(f"{store.where} was changed meanwhile, and stays: run this again")
+    store.write(after)

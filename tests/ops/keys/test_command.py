@@ -215,6 +215,25 @@ def test_what_is_wrong_with_the_account_keeps_no_key_from_being_used(bot, stored
     assert kept(stored) == (NEXT_KEY, None)
 
 
+def test_of_two_commands_at_once_the_second_puts_nothing_over_a_key(
+    bot, memory_keyring, monkeypatch
+):
+    """While it is typed, another one has stored a key."""
+    other = ApiKey("the key of another command", SECRET, NOW)
+
+    def typed(*, stdin):
+        KeyringStore("main").write(StoredKeys(other))
+        return NEW
+
+    monkeypatch.setattr("perpkit.ops.keys.command.given_key", typed)
+    result = keys("store", f"--userdir={bot.userdir}")
+    assert (result.exit_code, "has a key already" in result.stderr) == (2, True)
+    KeyringStore("main").write(StoredKeys(OLD))
+    result = rotate(bot)
+    assert (result.exit_code, "was changed meanwhile" in result.stderr) == (2, True)
+    assert KeyringStore("main").read() == StoredKeys(other)
+
+
 @pytest.mark.parametrize("write", [1, 2])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interrupted_rotation_loses_no_key(
