@@ -67,7 +67,8 @@ def places(db_url: str, user_data_dir: Path) -> Places:
     """
     try:
         url = urlsplit(without_credentials(db_url))
-        if not _URL.match(db_url) or url.port == 0:  # of a port that is no number, this raises
+        _ = url.port  # raises for one that is no number
+        if not _URL.match(db_url):
             raise ValueError
     except ValueError:
         raise ValueError("db_url must be the URL of a database: this one cannot be read") from None
