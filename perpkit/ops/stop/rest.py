@@ -13,6 +13,7 @@ from typing import Any
 
 from perpkit.ops.bot_config import BotConfig
 from perpkit.record.trade_database import DatabaseError, StoredTrade, TradeDatabase
+from perpkit.record.urls import without_credentials
 
 _PING_SECONDS = 2.0
 _ACT_SECONDS = 20.0
@@ -154,4 +155,6 @@ def rest_of(config: Mapping[str, Any], url: str | None = None) -> BotRest | None
     host = str(api.get("listen_ip_address", "127.0.0.1"))
     host = _ANY.get(host, f"[{host}]" if ":" in host else host)
     found = url or f"http://{host}:{api.get('listen_port', 8080)}"
-    return BotRest(found.rstrip("/"), str(api.get("username", "")), str(api.get("password", "")))
+    # User and password are the configuration's; those of the URL would be in every message.
+    found = without_credentials(found).rstrip("/")
+    return BotRest(found, str(api.get("username", "")), str(api.get("password", "")))

@@ -26,6 +26,7 @@ def rest(api) -> BotRest:
         ({"listen_ip_address": "::1"}, None, "http://[::1]:8080"),
         ({"listen_ip_address": "10.0.0.7"}, None, "http://10.0.0.7:8080"),
         ({}, "http://bot:9000/", "http://bot:9000"),
+        ({}, "http://me:hidden@bot:9000/", "http://bot:9000"),
     ],
 )
 def test_it_is_asked_where_it_listens_or_where_it_is_reached(server, url, expected):
