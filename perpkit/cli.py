@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -38,6 +39,9 @@ from perpkit.ops.walkforward import walkforward
 from perpkit.ops.webhook.command import webhook
 from perpkit.ops.why import why
 from perpkit.venue.cli import venue
+
+# Such as of a full disk behind stdout.
+_OF_A_STREAM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 show_no_type_of_flags()
 app = typer.Typer(
@@ -110,7 +114,9 @@ def main() -> None:
     _make_streams_usable()
     try:
         app()
-    except OSError as error:  # such as a full disk behind stdout
+    except OSError as error:
+        if error.errno not in _OF_A_STREAM:
+            raise
         sys.exit(f"Error: {error}")
 
 
@@ -119,7 +125,8 @@ def _make_streams_usable() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+            errors = "backslashreplace" if mode == "w" else "replace"
+            setattr(sys, name, open(os.devnull, mode, errors=errors))  # noqa: SIM115
         elif mode == "w" and isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -13,6 +12,8 @@ from typing import Any, ClassVar
 from freqtrade.constants import Config
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
+from freqtrade.misc import deep_merge_dicts
+from freqtrade.strategy.hyper import detect_all_parameters
 
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
@@ -45,9 +46,18 @@ class PresentSettings(PerpRisk):
     def ft_bot_start(self, **kwargs: Any) -> None:
         # Freqtrade loads parameters after `bot_start`, in which what follows from them is made: a
         # running bot would trade by their defaults and not by hyperopt's file.
-        with suppress(Exception):  # it comes again when Freqtrade loads them
-            self.ft_load_hyper_params(self.config.get("runmode") == RunMode.HYPEROPT)
+        self._load_parameters()
         super().ft_bot_start(**kwargs)
+
+    def _load_parameters(self) -> None:
+        """Sets them as `ft_load_hyper_params` does, which looks at every property of the strategy,
+        also at those that need what its `bot_start` makes."""
+        searching = self.config.get("runmode") == RunMode.HYPEROPT
+        for space, found in detect_all_parameters(type(self)).items():
+            own = {name: getattr(self, name) for name in found}
+            from_file = self._ft_params_from_file.get(space, {})
+            values = deep_merge_dicts(from_file, getattr(self, f"{space}_params", {}))
+            self._ft_set_param(own, values, space, searching)
 
     def exclude_overridden(self, parameters: Mapping[str, str]) -> None:
         """Takes what the configuration's "perpkit" overrides out of a search of hyperopt, in which

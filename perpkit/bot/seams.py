@@ -33,6 +33,7 @@ _MODULES = {
 # The class of each owner named in REPLACED.
 _CLASSES = {
     "api": "binance",
+    "api_async": "ccxt.async_support.binance",
     "bot": "FreqtradeBot",
     "exchange": "Exchange",
     "rpc": "RPC",
@@ -351,7 +352,8 @@ def _source(function: Callable[..., Any]) -> str:
 
 
 def _class(name: str) -> Any:
-    return getattr(import_module(_MODULES[name]), name)
+    module, _, own = name.rpartition(".")
+    return getattr(import_module(module or _MODULES[name]), own)
 
 
 def _function(name: str) -> Callable[..., Any] | None:

@@ -46,7 +46,7 @@ class Decision:
     :param side: the side that the decision applies to, `*` for both
     :param max_leverage: cap on the leverage of new positions
     :raises ValueError: for a state or a side that does not exist, a size beyond 0 to 1, and a cap
-        below 1; for NaN, too, which would restrict nothing
+        below 0; for NaN, too, which would restrict nothing
     """
 
     trading: Trading = Trading.ACTIVE
@@ -65,8 +65,8 @@ class Decision:
             one_of("side", self.side, SIDES)
         if not 0 <= self.size_factor <= 1:
             check_range("size_factor", self.size_factor, 0, 1)
-        if not self.max_leverage >= 1:
-            check_range("max_leverage", self.max_leverage, 1, inf)
+        if not self.max_leverage >= 0:
+            check_range("max_leverage", self.max_leverage, 0, inf)
 
     @property
     def entries_blocked(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from perpkit.market.exchanges import DEFAULT_EXCHANGE, facts_of
+from perpkit.market.exchanges import DEFAULT_EXCHANGE, known_as
 from perpkit.ops.stored import BadInputError
 
 
@@ -41,7 +41,7 @@ def public_client(config: Mapping[str, Any]) -> Any:
 
 def must_be_binance(name: object) -> None:
     """:raises BadInputError: for the name of another exchange in a configuration"""
-    if not facts_of(name).keeps_orders:
+    if known_as(name, (DEFAULT_EXCHANGE, "binanceusdm")) is None:
         raise BadInputError(f'exchange.name must be "{DEFAULT_EXCHANGE}" for this, got {name!r}')
 
 

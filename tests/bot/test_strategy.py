@@ -14,6 +14,7 @@ from freqtrade.resolvers import StrategyResolver
 from freqtrade.strategy.hyper import HyperStrategyMixin
 
 from perpkit.bot.positions.parameters import Settings
+from perpkit.bot.strategy import PerpStrategy
 from perpkit.breakers.breaker import Decision, Trading
 from perpkit.risk.trailing import Trail
 from tests import factories
@@ -173,9 +174,12 @@ def start_with(default_futures_config, monkeypatch):
 
 @pytest.mark.usefixtures("trades_in_memory")
 @pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.DRY_RUN, RunMode.LIVE])
-def test_a_run_trades_by_the_file_of_parameters(start_with, runmode, caplog):
-    """From its first moment on: a running bot has work to do before its first cycle."""
+def test_a_run_trades_by_the_file_of_parameters(start_with, runmode, caplog, monkeypatch):
+    """From its first moment on: a running bot has work to do before its first cycle. A strategy's
+    property may need what its `bot_start` makes."""
     caplog.set_level("INFO")
+    needy = property(lambda self: self._step)
+    monkeypatch.setattr(PerpStrategy, "a_property_of_a_user", needy, raising=False)
     made = start_with(runmode, stop_distance=0.03, risk_per_trade=0.005, take_profit=0.07)
     assert made._risks.distance(BTC, 100.0, NOW, 3.0) == 0.03
     assert made._managed.entries._settings.sizing.risk_per_trade == 0.005

@@ -14,7 +14,7 @@ from tests.soak.rehearsal import EXCUSES
 # answered.
 EXCUSED = frozenset({*EXCUSES, *REQUEST_KINDS})
 
-# Between two attempts at a request (`freqtrade.exchange.common.calculate_backoff`), the longest.
+# The longest between two attempts at a request: `freqtrade.exchange.common`, as it looks up orders.
 _WAIT_MS = 17_000
 
 

@@ -23,7 +23,7 @@ import ccxt
 import pandas as pd
 import pytest
 from freqtrade.exceptions import StrategyError
-from freqtrade.exchange.common import API_RETRY_COUNT, calculate_backoff
+from freqtrade.exchange.common import API_FETCH_ORDER_RETRY_COUNT, calculate_backoff
 from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
@@ -232,7 +232,8 @@ def test_what_failing_requests_excuse(invariant, at, excused):
     ("kind", "until"), [(FaultKind.TIMEOUT, 17_200), (FaultKind.STALE_BOOK, 200)]
 )
 def test_a_fault_of_requests_lasts_until_freqtrade_asks_again(kind, until):
-    assert calculate_backoff(0, API_RETRY_COUNT) * 1000 == 17_000
+    longest = calculate_backoff(1, API_FETCH_ORDER_RETRY_COUNT)
+    assert with_wait(Fault(FaultKind.RESET, since=0, until=1)).until == 1 + 1000 * longest
     assert with_wait(Fault(kind, since=100, until=200)).until == until
 
 

@@ -32,6 +32,12 @@ def test_it_trades_perpetuals() -> None:
     assert exchange_client({"exchange": KEYS}).options["defaultType"] == "swap"
 
 
+@pytest.mark.parametrize("name", ["binanceus", "bybit", "", None])
+def test_another_exchange_is_refused(name: str | None) -> None:
+    with pytest.raises(BadInputError, match=r"exchange\.name must be"):
+        exchange_client({"exchange": {**KEYS, "name": name}})
+
+
 @pytest.mark.parametrize("name", ["api_key", "apiKey", "key"])
 def test_a_key_has_any_of_freqtrades_names(name: str) -> None:
     own = {"name": "binance", name: "a key", "secret": "a secret"}

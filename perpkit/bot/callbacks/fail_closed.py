@@ -93,7 +93,7 @@ class FailsClosed(IStrategy):
     answers: ClassVar[Mapping[str, SafeAnswer]] = {}
 
     def __init__(self, config: dict[str, Any]) -> None:
-        type(self)._close()  # again, as a class decorator comes after `__init_subclass__`
+        _close(type(self))  # again, as a class decorator comes after `__init_subclass__`
         self.failures = Failures()
         # Why entries are blocked, by the failed callback and the pair it was called for.
         self._doubts: dict[tuple[str, str], str] = {}
@@ -101,22 +101,7 @@ class FailsClosed(IStrategy):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._close()
-
-    @classmethod
-    def _close(cls) -> None:
-        """Wraps each callback that is overridden, unless it is wrapped already."""
-        for name, safe in cls.answers.items():
-            own = inspect.getattr_static(cls, name, None)
-            if own is None or own is inspect.getattr_static(IStrategy, name, None):
-                continue  # Freqtrade's own default, which does not fail
-            if isinstance(own, property):
-                if own.fget is not None and not _is_closed(own.fget):
-                    getter = failing_closed(name, own.fget, safe)
-                    setattr(cls, name, property(getter, own.fset, own.fdel))
-            elif not _is_closed(own):
-                function = own if isinstance(own, FunctionType) else _as_function(own)
-                setattr(cls, name, failing_closed(name, function, safe))
+        _close(cls)
 
     def analyze_ticker(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
         # Overridden only so that an error in a signal is handled: candles analysed earlier, and
@@ -213,6 +198,21 @@ def failing_closed(name: str, function: Callable[..., Any], safe: SafeAnswer) ->
     callback.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     callback.fails_closed = callback  # type: ignore[attr-defined]
     return callback
+
+
+def _close(strategy: type[FailsClosed]) -> None:
+    """Wraps each callback that is overridden, unless it is wrapped already."""
+    for name, safe in strategy.answers.items():
+        own = inspect.getattr_static(strategy, name, None)
+        if own is None or own is inspect.getattr_static(IStrategy, name, None):
+            continue  # Freqtrade's own default, which does not fail
+        if isinstance(own, property):
+            if own.fget is not None and not _is_closed(own.fget):
+                getter = failing_closed(name, own.fget, safe)
+                setattr(strategy, name, property(getter, own.fset, own.fdel))
+        elif not _is_closed(own):
+            function = own if isinstance(own, FunctionType) else _as_function(own)
+            setattr(strategy, name, failing_closed(name, function, safe))
 
 
 def _is_closed(own: Any) -> bool:

@@ -122,6 +122,8 @@ class CandleBreaker(WatchedProtection, Generic[D]):
         return list(dict.fromkeys([*pairs, *self.leaders]))
 
     def informative_pairs(self, pairs: Sequence[str]) -> list[tuple[str, str]]:
+        if self.CANDLES is not CandleType.FUTURES:
+            return []
         return [(pair, self.timeframe) for pair in self.watched(pairs)]
 
     def candles_read(self, pairs: Sequence[str]) -> list[tuple[str, str, str]]:

@@ -13,12 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.enums import CandleType
+from freqtrade.enums import CandleType, RunMode
 from freqtrade.exceptions import OperationalException
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.wallets import Wallets
 
-from perpkit.bot.candles.candles import CandleFeed, feed_for, is_simulated, is_trading
+from perpkit.bot.candles.candles import (
+    CandleFeed,
+    StoredCandles,
+    feed_for,
+    is_simulated,
+    is_trading,
+)
 from perpkit.bot.running_bot import NO_MARKDOWN
 from perpkit.bot.watching.protection import AWAKE, WatchedProtection
 from perpkit.bot.watching.restrictions import Restrictions, changes, strictest_for, without
@@ -153,8 +159,10 @@ class Watch:
         breakers = self._watched() if self.enabled else ()
         read = {candles for breaker in breakers for candles in breaker.informative_pairs(pairs)}
         read -= {(pair, self._config["timeframe"]) for pair in pairs}
+        # What is kept here, hyperopt would hand on to each of its epochs.
+        searched = self._config.get("runmode") == RunMode.HYPEROPT
+        candles = StoredCandles(self._config) if searched else self._sources.candles
         for pair, timeframe in sorted(read):
-            candles = self._sources.candles
             if candles.history(pair, timeframe, CandleType.FUTURES, timedelta(0)).empty:
                 raise OperationalException(
                     f"The breakers need {timeframe} candles of {pair}, and there are none in "

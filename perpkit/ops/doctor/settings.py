@@ -53,7 +53,7 @@ def _futures(config: Mapping[str, Any]) -> Iterator[Finding]:
     margin = config.get("margin_mode") or "none"
     if (wrong := ignored(config)) is not None:
         yield fail(wrong.words, wrong.fix)
-    if margin == "cross" and not declares_multi_assets(config):
+    if margin == "cross" and not (binance and declares_multi_assets(config)):
         yield warn(
             '"margin_mode" is "cross": a position that goes wrong may take the whole futures '
             "wallet with it, and sizes are made for a loss of its own margin",

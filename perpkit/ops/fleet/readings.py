@@ -162,9 +162,9 @@ def _environment(env: Mapping[str, str]) -> Iterator[None]:
             f"{', '.join(decisive)} of the environment of this command may be of another bot: put "
             "into its env_file what is its own"
         )
-    os.environ.clear()
-    os.environ.update(own)
     try:
+        os.environ.clear()
+        os.environ.update(own)
         yield
     finally:
         os.environ.clear()

@@ -8,6 +8,9 @@ from typing import Any
 
 from perpkit.ops.refusals import Refusal, RefusalCause, refusal_of
 
+# Maintenance, a proxy or the page of a hotel's network may answer in the exchange's place.
+_ELSE = Refusal(RefusalCause.UNANSWERED, None, "the answer is not the exchange's")
+
 
 @dataclass(frozen=True)
 class KeyFacts:
@@ -92,9 +95,11 @@ def _held(client: Any, account: Any) -> Mapping[str, float] | Refusal:
         return account
     if not is_true(account["multiAssetsMargin"]):
         return {}
-    balances = _ask(client.fapiPrivateV3GetAccount)
+    balances = _ask(client.fapiPrivateV3GetAccount, "assets")
     if isinstance(balances, Refusal):
         return balances
+    if not isinstance(balances["assets"], list):
+        return _ELSE
     # It leaves out assets that were never used, as for a bot.
     held: dict[str, float] = client.parse_balance_custom(balances, "linear")["total"]
     return held
@@ -116,12 +121,9 @@ def _ask(call: Callable[[], Any], *names: str, kind: type = dict) -> Any:
         answer = call()
     except ccxt.BaseError as error:
         return refusal_of(error)
-    if isinstance(answer, str):  # such as a page of maintenance, which ccxt hands on
-        return Refusal(RefusalCause.UNANSWERED, None, "an answer that is not JSON")
     rows = answer if kind is list else [answer]
     if isinstance(answer, kind) and all(
         isinstance(row, dict) and row.keys() >= {*names} for row in rows
     ):
         return answer
-    # A proxy or the page of a hotel's network may answer in the exchange's place.
-    return Refusal(RefusalCause.UNANSWERED, None, "the answer is not the exchange's")
+    return _ELSE

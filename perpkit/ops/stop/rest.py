@@ -7,18 +7,21 @@ were started, which Freqtrade keeps in the trade database and shows at `/health`
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from perpkit.ops.bot_config import BotConfig
 from perpkit.record.trade_database import DatabaseError, StoredTrade, TradeDatabase
-from perpkit.record.urls import without_credentials
 
 _PING_SECONDS = 2.0
 _ACT_SECONDS = 20.0
 # Addresses that can be listened on but not connected to, and those to connect to instead.
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104
+
+_CREDENTIALS = re.compile(r"(?<=://)([^/?#]*)@")
 
 
 class RestError(Exception):
@@ -155,6 +158,10 @@ def rest_of(config: Mapping[str, Any], url: str | None = None) -> BotRest | None
     host = str(api.get("listen_ip_address", "127.0.0.1"))
     host = _ANY.get(host, f"[{host}]" if ":" in host else host)
     found = url or f"http://{host}:{api.get('listen_port', 8080)}"
-    # User and password are the configuration's; those of the URL would be in every message.
-    found = without_credentials(found).rstrip("/")
-    return BotRest(found, str(api.get("username", "")), str(api.get("password", "")))
+    own = str(api.get("username", "")), str(api.get("password", ""))
+    # A password of the URL would be in every message.
+    credentials = _CREDENTIALS.search(found)
+    if credentials is not None and not own[1]:
+        user, _, password = credentials[1].partition(":")
+        own = unquote(user), unquote(password)
+    return BotRest(_CREDENTIALS.sub("", found, count=1).rstrip("/"), *own)

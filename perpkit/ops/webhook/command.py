@@ -64,7 +64,7 @@ def webhook(
     try:
         uvicorn.run(served, host=host, port=port, proxy_headers=False, access_log=False)
     except SystemExit:  # it has logged why
-        fail(f"--host and --port must be free, got {host}:{port}")
+        fail(f"--host and --port cannot be listened on, got {host}:{port}")
 
 
 def _app(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import inf
@@ -14,6 +15,7 @@ from freqtrade.persistence import PairLocks, Trade, disable_database_use, enable
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
 
+from perpkit.bot.watching.candle_breaker import CandleBreaker
 from perpkit.bot.watching.protection import Watched, WatchedProtection
 from perpkit.bot.watching.watch import Watch
 from perpkit.breakers.breaker import Decision, Trading
@@ -523,6 +525,18 @@ def test_a_traded_pair_needs_the_finer_candles(default_futures_config, finer, pa
         return
     with pytest.raises(OperationalException, match=f"need 5m candles of {missing}, and there are"):
         subject.require_candles(pairs)
+
+
+@pytest.mark.parametrize(("kind", "needed"), [(CandleType.MARK, False), (CandleType.FUTURES, True)])
+def test_a_breaker_of_other_candles_needs_none_of_futures(
+    default_futures_config, monkeypatch, kind, needed
+):
+    monkeypatch.setattr(CandleBreaker, "CANDLES", kind)
+    config = {**default_futures_config, "timeframe_detail": "5m", "runmode": RunMode.BACKTEST}
+    subject = Watch(config, Messages(), lambda: [{"method": "FlashCrashBreaker"}])
+    raises = pytest.raises(OperationalException) if needed else nullcontext()
+    with raises:
+        subject.require_candles([BTC])
 
 
 def test_what_stands_beside_the_breakers_outlives_steps_and_is_lifted(

@@ -34,6 +34,21 @@ def test_it_is_asked_where_it_listens_or_where_it_is_reached(server, url, expect
     assert found.url == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "own", "reached", "credentials"),
+    [
+        ("http://me:p%40ss@bot:8080", "", "http://bot:8080", ("me", "p@ss")),
+        ("http://me:pass@bot:8080/", "its own", "http://bot:8080", ("", "its own")),
+        ("http://bot:8080/of/a@b", "", "http://bot:8080/of/a@b", ("", "")),
+    ],
+)
+def test_credentials_of_a_url_count_where_the_configuration_has_none(
+    url, own, reached, credentials
+):
+    found = rest_of({"api_server": {"enabled": True, "password": own}}, url)
+    assert found == BotRest(reached, *credentials)
+
+
 def test_one_that_is_off_is_none():
     assert rest_of({"api_server": {"enabled": False}}) is None
     assert rest_of({}) is None

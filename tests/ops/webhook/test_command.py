@@ -26,4 +26,4 @@ def test_an_address_that_is_taken_is_one_clear_error(tmp_path, monkeypatch):
     command = ["webhook", "-c", str(REPOSITORY / "config.json.example"), "-c", "own.json"]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
-    assert "Error: --host and --port must be free, got 127.0.0.1:8090\n" in result.stderr
+    assert "Error: --host and --port cannot be listened on, got 127.0.0.1:8090\n" in result.stderr

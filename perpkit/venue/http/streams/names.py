@@ -18,8 +18,21 @@ from perpkit.venue.market.market import Market
 MARK_PRICE_MS = 3_000
 _FAST_MARK_PRICE_MS = 1_000
 _DEPTH = re.compile(r"depth(5|10|20)(@(100|250|500)ms)?")
+# Of user data, those that the exchange documents; some of them this venue has no reason to send.
+_EVENTS = (
+    "ORDER_TRADE_UPDATE",
+    "TRADE_LITE",
+    "ACCOUNT_UPDATE",
+    "ALGO_UPDATE",
+    "ACCOUNT_CONFIG_UPDATE",
+    "CONDITIONAL_ORDER_TRIGGER_REJECT",
+    "MARGIN_CALL",
+    "STRATEGY_UPDATE",
+    "GRID_UPDATE",
+    "listenKeyExpired",
+)
 # A listen key, of which one event only may be asked for.
-_USER_DATA = re.compile(r"([0-9A-Za-z]+)(?:@([A-Z_]+|listenKeyExpired))?")
+_USER_DATA = re.compile(rf"([0-9A-Za-z]+)(?:@({'|'.join(_EVENTS)}))?")
 
 
 class Route(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, WebSocket
 from starlette.responses import JSONResponse
@@ -38,10 +38,10 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
             await _serve(websocket, [], combined=True)
 
         async def _serve(websocket: WebSocket, names: list[str], *, combined: bool) -> None:
-            names += _named(websocket.url.query)
             line = websocket.scope.get("state", {}).get(LINE)
             connection = Connection(route, combined, market.now(), line)
             try:
+                names += _named(websocket.url.query)
                 hub.streams(connection, names)
             except ValueError as error:
                 refusal = {"code": 2, "msg": f"Invalid request: {error}"}
@@ -64,13 +64,22 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
 
 
 def _named(query: str) -> list[str]:
-    """The streams of a query: its `streams`, and of each `listenKey` its `events`, or all."""
-    sent = parse_qs(query)
-    names = [name for text in sent.get("streams", []) for name in text.split("/")]
-    keys, events = sent.get("listenKey", []), sent.get("events", [])
-    for which, wanted in zip(keys, [*events, *[""] * len(keys)], strict=False):
-        suffixes = [f"@{event}" for event in wanted.split("/")] if wanted else [""]
-        names += [key + suffix for key in which.split("/") for suffix in suffixes]
+    """The streams of a query: its `streams`, and of a `listenKey` the `events` after it, or all.
+
+    :raises ValueError: for events of no listen key
+    """
+    names: list[str] = []
+    before, count = "", 0
+    for parameter, text in parse_qsl(query):
+        found = [part for part in text.split("/") if part]
+        if parameter in ("streams", "listenKey"):
+            names += found
+        elif parameter == "events":
+            if before != "listenKey":
+                raise ValueError(f"events={text} must follow a listenKey")
+            keys = names[-count:]
+            names[-count:] = [f"{key}@{event}" for key in keys for event in found]
+        before, count = parameter, len(found)
     return names
 
 
