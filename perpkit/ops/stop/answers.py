@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 import ccxt
 
@@ -48,6 +50,43 @@ _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 _LIMITED_SECONDS, _BANNED_SECONDS = 5.0, 120.0
 
 
+_Field = Callable[[Any], object]  # raises an error for a value that is not of the field
+
+
+def _amount(value: object) -> None:
+    if not Decimal(str(value)).is_finite():
+        raise ValueError(value)
+
+
+def _is_a(kind: type) -> _Field:
+    def check(value: object) -> None:
+        if not isinstance(value, kind):
+            raise TypeError(value)
+
+    return check
+
+
+_TEXT, _LIST = _is_a(str), _is_a(list)
+_ORDER: Mapping[str, _Field] = {"orderId": int, "status": _TEXT, "executedQty": _amount}
+# The fields that are read of each answer, by ccxt's name of the endpoint. Listings of what rests
+# or is held are read row by row where they are used.
+_FIELDS: Mapping[str, Mapping[str, _Field]] = {
+    "fapiPublicGetTime": {"serverTime": int},
+    "fapiPublicGetExchangeInfo": {"symbols": _LIST},
+    "fapiPublicGetDepth": {"bids": _LIST, "asks": _LIST},
+    "fapiPrivatePostOrder": _ORDER,
+    "fapiPrivateGetOrder": _ORDER,
+    "fapiPrivateGetAlgoOrder": {"algoId": int, "algoStatus": _TEXT},
+    "fapiPrivateDeleteOrder": {"orderId": int},
+    "fapiPrivateDeleteAlgoOrder": {"algoId": int},
+    "fapiPrivateDeleteAllOpenOrders": {"code": int},
+}
+# Of each row of a listing.
+_FIELDS_OF_ROWS: Mapping[str, Mapping[str, _Field]] = {
+    "fapiPrivateGetAllOrders": {**_ORDER, "clientOrderId": _TEXT, "side": _TEXT, "time": int},
+}
+
+
 def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int) -> RequestFailure:
     """Classifies an error of a request.
 
@@ -73,8 +112,32 @@ def failure_of(error: ccxt.BaseError, headers: Mapping[str, str], server_ms: int
     return RequestFailure(FailureKind.UNKNOWN if unknown else FailureKind.REFUSED, code, words)
 
 
+def is_the_exchanges(endpoint: str, answer: object) -> bool:
+    """Whether an answer has what the exchange's own has; a proxy may answer with JSON as well.
+
+    :param endpoint: ccxt's name of it
+    """
+    if endpoint in _FIELDS_OF_ROWS:
+        fields = _FIELDS_OF_ROWS[endpoint]
+        return isinstance(answer, list) and all(_has(row, fields) for row in answer)
+    if endpoint in _FIELDS:
+        return _has(answer, _FIELDS[endpoint])
+    return isinstance(answer, dict | list)
+
+
+def _has(answer: Any, fields: Mapping[str, _Field]) -> bool:
+    try:
+        for name, read in fields.items():
+            read(answer[name])
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        return False
+    return True
+
+
 def unreadable(answer: object) -> RequestFailure:
-    """Returns the failure for an answer that is not JSON: the request may have been carried out."""
+    """Returns the failure for an answer that is not the exchange's: the request may have been
+    carried out.
+    """
     return RequestFailure(
         FailureKind.UNKNOWN, None, f"an answer that cannot be read: {str(answer)[:60]!r}"
     )

@@ -66,7 +66,8 @@ def read_contracts(info: Mapping[str, Any]) -> dict[str, ListedContract]:
     """
     found = {}
     for row in info["symbols"]:
-        with suppress(KeyError, InvalidOperation):  # one that cannot be traded has no filters
+        # One that cannot be traded has no filters.
+        with suppress(KeyError, TypeError, InvalidOperation):
             found[row["symbol"]] = _contract(row)
     return found
 

@@ -134,6 +134,7 @@ class Flattening:
                 self._contracts = read_contracts(reply.data)
             else:
                 self._log.write("look", f"The contracts are not known: {reply.failure.words}")
+            if not self._contracts:
                 self._requests.pause(_LATER)
         own = OwnPart(self._files, self._fills, self._earlier, self._contracts)
         closes = Closes(self._requests, self._sent, self._log, self._contracts, self._looks.is_held)

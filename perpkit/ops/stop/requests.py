@@ -14,7 +14,14 @@ import ccxt
 
 from perpkit.durations import MINUTE_S
 from perpkit.ops.stop.action_log import ActionLog
-from perpkit.ops.stop.answers import BAD_KEY, FailureKind, RequestFailure, failure_of, unreadable
+from perpkit.ops.stop.answers import (
+    BAD_KEY,
+    FailureKind,
+    RequestFailure,
+    failure_of,
+    is_the_exchanges,
+    unreadable,
+)
 
 # A request that hangs delays all others.
 _TIMEOUT_MS = 5_000
@@ -119,7 +126,9 @@ class Requests:
             data = getattr(self.client, endpoint)(sent)
         except ccxt.BaseError as error:
             return Reply(failure=self._failed(error))
-        if not isinstance(data, dict | list):
+        except (LookupError, TypeError, ValueError) as error:
+            return Reply(failure=unreadable(error))  # ccxt stumbles over codes that are no numbers
+        if not is_the_exchanges(endpoint, data):
             return Reply(failure=unreadable(data))
         self._signed = self._signed or "Private" in endpoint
         return Reply(data)

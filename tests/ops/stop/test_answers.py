@@ -5,7 +5,7 @@ from __future__ import annotations
 import ccxt
 import pytest
 
-from perpkit.ops.stop.answers import FailureKind, failure_of, unreadable
+from perpkit.ops.stop.answers import FailureKind, failure_of, is_the_exchanges, unreadable
 
 NOW = 1_700_000_000_000
 URL = "binance POST https://fapi.binance.com/fapi/v1/order?signature=abc"
@@ -76,3 +76,42 @@ def test_how_long_the_exchange_is_to_be_left_alone(error, headers, seconds):
 
 def test_what_is_not_json_may_have_been_carried_out():
     assert unreadable('{"orderId": 12').kind is FailureKind.UNKNOWN
+
+
+ORDER = {"orderId": 1, "status": "NEW", "executedQty": "0.000"}
+ALGO = {"algoId": 1, "algoStatus": "NEW"}
+ROW = {**ORDER, "clientOrderId": "a", "side": "BUY", "time": 1}
+FORBIDDEN = {"message": "Forbidden"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "answer", "missing"),
+    [
+        ("fapiPublicGetTime", {"serverTime": NOW}, "serverTime"),
+        ("fapiPublicGetExchangeInfo", {"symbols": []}, "symbols"),
+        ("fapiPublicGetDepth", {"bids": [], "asks": []}, "asks"),
+        ("fapiPrivatePostOrder", ORDER, "status"),
+        ("fapiPrivateGetOrder", ORDER, "executedQty"),
+        ("fapiPrivateGetAlgoOrder", ALGO, "algoStatus"),
+        ("fapiPrivateDeleteOrder", ORDER, "orderId"),
+        ("fapiPrivateDeleteAlgoOrder", {"algoId": 1, "code": "200"}, "algoId"),
+        ("fapiPrivateDeleteAllOpenOrders", {"code": 200, "msg": "done"}, "code"),
+    ],
+)
+def test_an_object_is_the_exchanges_with_all_that_is_read_of_it(endpoint, answer, missing):
+    assert is_the_exchanges(endpoint, answer)
+    without = {name: value for name, value in answer.items() if name != missing}
+    for odd in (without, {**answer, missing: None}, FORBIDDEN, [answer], [], "Forbidden", None):
+        assert not is_the_exchanges(endpoint, odd), odd
+
+
+@pytest.mark.parametrize("amount", ["", "much", "NaN", "Infinity", {}, []])
+def test_an_order_without_a_filled_amount_is_not_the_exchanges(amount):
+    assert not is_the_exchanges("fapiPrivatePostOrder", {**ORDER, "executedQty": amount})
+
+
+@pytest.mark.parametrize("answer", [FORBIDDEN, {}, [FORBIDDEN], [ROW, ORDER], ["order"], None])
+def test_a_history_is_the_exchanges_with_every_row(answer):
+    assert is_the_exchanges("fapiPrivateGetAllOrders", [])
+    assert is_the_exchanges("fapiPrivateGetAllOrders", [ROW, ROW])
+    assert not is_the_exchanges("fapiPrivateGetAllOrders", answer)

@@ -544,21 +544,70 @@ def test_a_stop_stays_while_positions_cannot_be_seen(bot):
     assert bot.held() == {"BTCUSDT": LONG}
 
 
-@pytest.mark.parametrize("answer", [{"message": "Forbidden"}, [{}]])
-@pytest.mark.parametrize("path", ["positionRisk", "openOrders", "openAlgoOrders"])
-def test_json_that_is_not_the_exchanges_says_nothing_of_the_account(bot, path, answer):
-    """Of a proxy, for example: it is neither an empty account nor the end of the stop."""
-    bot.enter(BTC, LONG)
-    client, odd = bot.client(), [answer] * 2
+def proxied(bot: DeadBot, method: str, path: str, answers: list[object], arrives: bool = True):
+    """A client that gets these answers of a proxy with HTTP 200, and then the exchange's own."""
+    client = bot.client()
     send = client.request
 
-    def request(asked, *args, **kwargs):
-        return odd.pop() if asked == path and odd else send(asked, *args, **kwargs)
+    def request(asked, api, verb, *args, **kwargs):
+        if not answers or (verb, asked) != (method, path):
+            return send(asked, api, verb, *args, **kwargs)
+        if arrives:
+            send(asked, api, verb, *args, **kwargs)
+        said = answers.pop()
+        client.handle_errors(200, "OK", path, verb, {}, json.dumps(said), said, {}, "")
+        return said
 
     client.request = request
-    said = bot.stop(client=client, deadline=60)
-    assert (said.flat, len(said.closed), odd) == (True, 1, [])
+    return client
+
+
+FORBIDDEN = {"message": "Forbidden"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer"),
+    [
+        ("GET", "exchangeInfo", FORBIDDEN),
+        ("GET", "positionRisk", FORBIDDEN),
+        ("GET", "positionRisk", [{}]),
+        ("GET", "openOrders", FORBIDDEN),
+        ("GET", "openAlgoOrders", [{}]),
+        ("GET", "order", FORBIDDEN),
+        ("POST", "order", FORBIDDEN),
+        ("POST", "order", {"code": "AccessDenied"}),
+        ("POST", "order", [{}]),
+        ("DELETE", "order", FORBIDDEN),
+        ("DELETE", "algoOrder", FORBIDDEN),
+    ],
+)
+def test_json_that_is_not_the_exchanges_says_nothing_of_the_account(bot, method, path, answer):
+    """Of a proxy, for example: it is neither an empty account nor the end of the stop."""
+    bot.fill(bot.add(bot.enter(BTC, LONG), LONG))
+    bot.rest(ETH, Decimal("0.2"))
+    odd = [answer]
+    said = bot.stop(client=proxied(bot, method, path, odd), deadline=60)
+    assert (said.flat, [each.amount for each in said.closed], odd) == (True, [0.02], [])
     assert (bot.held(), bot.open_ids()) == ({}, set())
+    # What is certain is closed before the fill of the added order is known.
+    assert len(posted(bot)) == (2 if (method, path) == ("GET", "order") else 1)
+
+
+def test_a_proxys_answer_to_a_cancel_is_not_called_cancelled(bot):
+    order = bot.rest(ETH, Decimal("0.2"))
+    client = proxied(bot, "DELETE", "order", [FORBIDDEN] * 1000, arrives=False)
+    said = bot.stop(client=client, deadline=30)
+    assert (said.flat, said.cancelled) == (False, ())
+    assert str(order.id) in said.left[0]
+
+
+@pytest.mark.parametrize("rows", [[], [{}], ["BTCUSDT"]])
+def test_contracts_that_are_not_listed_are_asked_for_after_a_pause(bot, rows):
+    bot.enter(BTC, LONG)
+    client = proxied(bot, "GET", "exchangeInfo", [{"symbols": rows}] * 3)
+    said = bot.stop(client=client, deadline=60)
+    assert said.flat
+    assert said.seconds > 3
 
 
 DOWN = {"status": 502, "executed": "no"}

@@ -9,6 +9,9 @@ from perpkit.ops.stop.action_log import ActionLog
 from perpkit.ops.stop.answers import FailureKind
 from perpkit.ops.stop.requests import GaveUpError, Requests
 
+BOOK = {"bids": [], "asks": []}
+ORDER = {"orderId": 1, "status": "FILLED", "executedQty": "1"}
+FORBIDDEN = {"message": "Forbidden"}
 BANNED = "binance 418 I'm a teapot "
 CLOCK = ccxt.InvalidNonce('binance {"code":-1021,"msg":"Timestamp is outside."}')
 KEY = ccxt.AuthenticationError('binance {"code":-2015,"msg":"Invalid API-key."}')
@@ -56,17 +59,18 @@ def test_ccxts_throttle_is_off_and_a_request_does_not_hang_for_long():
 
 
 def test_an_answer_and_its_weight():
-    client = Client([1])
+    client = Client(BOOK)
     requests = requests_of(client)
-    assert requests.call("fapiPublicGetDepth", 5).data == [1]
+    assert requests.call("fapiPublicGetDepth", 5).data == BOOK
     requests.call("fapiPublicGetDepth", 5)
     assert (requests.count, requests.weight) == (2, 10)
     client.sleep(61)
     assert requests.weight == 0
 
 
-def test_text_is_no_answer():
-    reply = requests_of(Client('{"orderId"')).call("fapiPrivatePostOrder", 0)
+@pytest.mark.parametrize("answer", ['{"orderId"', FORBIDDEN, [ORDER], ValueError("AccessDenied")])
+def test_what_is_not_of_the_exchange_is_no_answer(answer):
+    reply = requests_of(Client(answer)).call("fapiPrivatePostOrder", 0)
     assert reply.failure.kind is FailureKind.UNKNOWN
 
 
@@ -77,14 +81,20 @@ def test_what_fails_is_not_sent_again():
 
 
 def test_the_time_is_asked_for_where_it_was_wrong():
-    client = Client(CLOCK, {"serverTime": 1_700_000_030_000}, {"orderId": 1})
-    assert requests_of(client).call("fapiPrivatePostOrder", 0).data == {"orderId": 1}
+    client = Client(CLOCK, {"serverTime": 1_700_000_030_000}, ORDER)
+    assert requests_of(client).call("fapiPrivatePostOrder", 0).data == ORDER
     assert client.options["timeDifference"] == -30_000
     assert [name for _, name in client.asked] == [
         "fapiPrivatePostOrder",
         "fapiPublicGetTime",
         "fapiPrivatePostOrder",
     ]
+
+
+def test_a_time_that_is_not_of_the_exchange_sets_no_clock():
+    client = Client(CLOCK, FORBIDDEN, ORDER)
+    assert requests_of(client).call("fapiPrivatePostOrder", 0).data == ORDER
+    assert client.options["timeDifference"] == 0
 
 
 def test_a_limit_holds_for_all_requests_to_its_end():
