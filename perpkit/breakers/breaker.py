@@ -63,10 +63,8 @@ class Decision:
             object.__setattr__(self, "trading", one_of("trading", self.trading, Trading))
         if self.side not in SIDES:
             one_of("side", self.side, SIDES)
-        if not 0 <= self.size_factor <= 1:
-            check_range("size_factor", self.size_factor, 0, 1)
-        if not self.max_leverage >= 0:
-            check_range("max_leverage", self.max_leverage, 0, inf)
+        if not (0 <= self.size_factor <= 1 and self.max_leverage >= 0):
+            _check_figures(self)
 
     @property
     def entries_blocked(self) -> bool:
@@ -84,6 +82,11 @@ class Decision:
         False
         """
         return self.pair in (ALL_PAIRS, pair) and self.side in ("*", side)
+
+
+def _check_figures(decision: Decision) -> None:
+    check_range("size_factor", decision.size_factor, 0, 1)
+    check_range("max_leverage", decision.max_leverage, 0, inf)
 
 
 UNRESTRICTED = Decision()

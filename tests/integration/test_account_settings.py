@@ -36,7 +36,14 @@ def set_by_hand(venue, **settings) -> None:
     # The exchange changes the asset mode without open orders only: taken away for it, and back.
     venue.account.multi_assets = settings.pop("multi_assets", venue.account.multi_assets)
     venue.exchange.catch_up("BTCUSDT")
-    change(venue.exchange.engine, venue.account, "BTCUSDT", SettingsChange(**settings))
+    exchange = venue.exchange
+    change(
+        exchange.engine,
+        venue.account,
+        "BTCUSDT",
+        SettingsChange(**settings),
+        exchange.market.now(),
+    )
 
 
 def told(bot) -> list[str]:

@@ -532,7 +532,8 @@ def test_a_breaker_of_other_candles_needs_none_of_futures(
     default_futures_config, monkeypatch, kind, needed
 ):
     monkeypatch.setattr(CandleBreaker, "CANDLES", kind)
-    config = {**default_futures_config, "timeframe_detail": "5m", "runmode": RunMode.BACKTEST}
+    given = {"timeframe_detail": "5m", "runmode": RunMode.BACKTEST, "enable_protections": True}
+    config = {**default_futures_config, **given}
     subject = Watch(config, Messages(), lambda: [{"method": "FlashCrashBreaker"}])
     raises = pytest.raises(OperationalException) if needed else nullcontext()
     with raises:

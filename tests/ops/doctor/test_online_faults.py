@@ -80,7 +80,8 @@ def books(statement: str, *values: Any) -> Plant:
 def settings(**given: Any) -> Plant:
     def plant(desk: Desk) -> None:
         desk.exchange.catch_up()
-        change(desk.exchange.engine, desk.account, SYMBOL, SettingsChange(**given))
+        engine, now = desk.exchange.engine, desk.exchange.market.now()
+        change(engine, desk.account, SYMBOL, SettingsChange(**given), now)
 
     return plant
 
