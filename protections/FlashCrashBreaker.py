@@ -1,7 +1,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -48,7 +47,7 @@ class PairLines:
     crash: FlashCrashTimeline | Followed[CrashState]
     halt: HaltTimeline | FollowedHalt
 
-    @cached_property
+    @property
     def last_close(self) -> datetime | None:
         if not isinstance(self.crash, Followed):
             return self.crash.last_close

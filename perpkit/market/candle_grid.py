@@ -78,10 +78,10 @@ class CandleRows:
     @property
     def newest(self) -> datetime | None:
         """When the newest candle of which every figure is known opened."""
-        known = np.flatnonzero(~np.isnan(self.figures).any(axis=1))
-        if not len(known):
-            return None
-        return datetime.fromtimestamp(int(self.times[known[-1]]) / 10**9, UTC)
+        for row in reversed(range(len(self))):  # nearly always the last one
+            if not np.isnan(self.figures[row]).any():
+                return datetime.fromtimestamp(int(self.times[row]) / 10**9, UTC)
+        return None
 
     def gapless(self, seconds: int) -> tuple[CandleGrid, NDArray[np.float64]]:
         """Returns `COLUMNS` on the full grid, NaN where a candle is missing.
