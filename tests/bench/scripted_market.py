@@ -26,8 +26,9 @@ def scripted_market(
     hardly_traded: tuple[float, float] = (0, 0),
     warm_up: timedelta = WARM_UP,
 ) -> History:
-    """:param start: of the script; before it the price stands still
-    :param points: (minutes after the start, price), ascending; the last price stays for a day
+    """:param start: of the script
+    :param points: (minutes after the start, price), ascending; the first price is that of all the
+        time before it, and the last one stays for a day
     :param turnover: of a day, USDT; the book holds 0.3% of it within 1% of the price, each side
     :param hardly_traded: minutes after the start between which volume is 1% of the usual
     :param warm_up: how long before the start there is a market

@@ -45,9 +45,9 @@ class UsdcVenue(Venue):
 def test_live_in_usdc_with_stop_and_breakers_that_follow_bitcoin_in_usdc():
     venue = UsdcVenue()
     breakers = [{"method": "FlashCrashBreaker", "timeframe": "1h"}, {"method": "CryptoVixBreaker"}]
-    market = scripted_market(
-        START, [(0, 50_000.0), (3, 50_000.0), (5, 44_000.0)], instrument=IN_USDC
-    )
+    # It moves in each hour before, as one that is traded.
+    path = [(-600, 49_990.0), (0, 50_000.0), (3, 50_000.0), (5, 44_000.0)]
+    market = scripted_market(START, path, instrument=IN_USDC)
     settings = {**LIVE, "breakers": breakers, "stake_currency": "USDC"}
     with bench("Braked", market, START, serve=venue.serve, **settings) as bot:
         hold(bot, venue)
