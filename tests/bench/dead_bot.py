@@ -41,7 +41,7 @@ from perpkit.venue.overlay import overlay
 from tests import factories
 from tests.bench.files import TAG, Files
 from tests.bench.planted import ACCOUNTS, KEY, SECRET
-from tests.bench.scripted_market import scripted_market
+from tests.bench.scripted_market import scripted_market, symbol_of
 from tests.bench.wire import BASE_URL, SyncAdapter, Wire
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -67,10 +67,6 @@ AMOUNTS = {
     "XRP/USDT:USDT": Decimal("1000"),
     "ETH/USDC:USDC": Decimal("0.2"),
 }
-
-
-def symbol_of(pair: str) -> str:
-    return pair.split(":")[0].replace("/", "")
 
 
 @dataclass

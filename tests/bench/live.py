@@ -20,6 +20,7 @@ from perpkit.venue.market.history import History
 from perpkit.venue.market.market import Market
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.planted import KEY, SECRET
+from tests.bench.scripted_market import symbol_of
 from tests.conftest import REPOSITORY
 
 WALLET = Decimal(10_000)
@@ -153,8 +154,7 @@ def position_differences(trades: list[Trade], venue: Venue) -> list[str]:
     for trade in trades:
         if not trade.is_open:
             continue
-        symbol = trade.pair.split(":")[0].replace("/", "")
-        view = held.pop(symbol, None)
+        view = held.pop(symbol_of(trade.pair), None)
         amount = trade.amount if not trade.is_short else -trade.amount
         theirs = float(view.amount) if view else 0.0
         if abs(amount - theirs) > 1e-9:
@@ -173,13 +173,15 @@ def _as_stored(trade: Trade) -> float:
 def _profit(trade: Trade, account: Account) -> list[str]:
     fills = _fills(trade, account)
     realized = sum((f.realized_pnl - f.commission for f in fills), Decimal(0))
+    symbol = symbol_of(trade.pair)
     first = min((f.time for f in fills), default=0)
     last = max((f.time for f in fills), default=0)
     funding = sum(
         (
             income.amount
             for income in account.incomes
-            if income.kind == "FUNDING_FEE" and first <= income.time <= last
+            if (income.kind, income.symbol) == ("FUNDING_FEE", symbol)
+            and first <= income.time <= last
         ),
         Decimal(0),
     )

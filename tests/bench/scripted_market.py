@@ -55,3 +55,8 @@ def scripted_market(
     funding = Funding(settled, np.full(len(settled), funding_rate))
     stored = {PriceKind.LAST: {"1m": candles}}
     return History({instrument.symbol: PairHistory(instrument, stored, funding)})
+
+
+def symbol_of(pair: str) -> str:
+    """The exchange's name of a pair, also of a line that begins with one: `BTCUSDT`."""
+    return pair.split(":")[0].replace("/", "")

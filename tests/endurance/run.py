@@ -18,6 +18,7 @@ from perpkit.venue.exchange.invariants import Breach, InvariantLimits
 from perpkit.venue.faults.faults import Fault, FaultPlan
 from tests.bench.in_process import InProcessBot, bench
 from tests.bench.live import LIVE, Venue, differences, position_differences
+from tests.bench.scripted_market import symbol_of
 from tests.bench.whole_trade import is_target
 from tests.endurance.excuses import EXCUSED, is_excused, with_wait
 from tests.endurance.log_watch import LogWatch, listening, words_of_error
@@ -146,7 +147,7 @@ def unexplained(trades: list[Trade], venue: Venue, since: int) -> list[str]:
     sees that with its next cycle."""
     filled = {fill.symbol for fill in venue.account.fills if fill.time >= since}
     found = position_differences(trades, venue)
-    return [each for each in found if each.split(":")[0].replace("/", "") not in filled]
+    return [each for each in found if symbol_of(each) not in filled]
 
 
 def _limits(throttle: float) -> InvariantLimits:
@@ -259,9 +260,10 @@ class _Playing:
         found = self._found
         for name, fault in self._faults:
             found.strikes[str(fault.kind)] += self._faults.strikes(name)
-        # A target is in the database from its first fill on.
+        # A target is in the database from its first fill on; a trade leaves it where its entry ends
+        # without one.
         orders = self._venue.account.orders.values()
-        empty = {o.id for o in orders if is_target(o) and not o.executed and not o.is_open}
+        empty = {order.id for order in orders if not order.executed and not order.is_open}
         unknown = {f"order {number} is not in the database" for number in empty}
         apart = differences(self._bot.trades(), self._venue)
         found.differences = [each for each in apart if each not in unknown]
