@@ -218,12 +218,26 @@ def run(seed: int, group: str | None = None, bot: str = "alone") -> Outcome:
 
     :param bot: of `STRATEGIES`
     """
-    for name in LOGGED:
-        logging.getLogger(name).propagate = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with TemporaryDirectory(prefix="soak-") as folder:
-            return rehearse(episode(seed, group), STRATEGIES[bot], Path(folder))
+    with quiet(), TemporaryDirectory(prefix="soak-") as folder:
+        return rehearse(episode(seed, group), STRATEGIES[bot], Path(folder))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing of a bot reaches the terminal, or the log of a test that comes later."""
+    sources, nowhere = [logging.getLogger(name) for name in LOGGED], logging.NullHandler()
+    before = [source.propagate for source in sources]
+    for source in sources:
+        source.propagate = False
+        source.addHandler(nowhere)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for source, propagate in zip(sources, before, strict=True):
+            source.propagate = propagate
+            source.removeHandler(nowhere)
 
 
 def rehearse(episode: Episode, strategy: str, folder: Path) -> Outcome:

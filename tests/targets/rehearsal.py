@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -25,7 +23,7 @@ from tests.bench.killed import Left, _copy, files_in, interrupting, put_back
 from tests.bench.live import LIVE, differences
 from tests.bench.restarts import BTC, BY_HAND
 from tests.bench.whole_trade import is_target
-from tests.soak.rehearsal import LOGGED, FaultyVenue, _impatient, _wait
+from tests.soak.rehearsal import FaultyVenue, _impatient, _wait, quiet
 from tests.targets.episodes import MINUTE, PRICE, START, Episode, R, episode
 
 STEP = timedelta(seconds=5)
@@ -102,13 +100,8 @@ def run(seed: int, price_side: str | None = None) -> Outcome:
     """
     drawn = episode(seed)
     drawn = replace(drawn, price_side=price_side or drawn.price_side)
-    for name in LOGGED:
-        logging.getLogger(name).propagate = False
-        logging.getLogger(name).addHandler(logging.NullHandler())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with TemporaryDirectory(prefix="targets-") as folder:
-            return rehearse(drawn, Path(folder))
+    with quiet(), TemporaryDirectory(prefix="targets-") as folder:
+        return rehearse(drawn, Path(folder))
 
 
 def rehearse(drawn: Episode, folder: Path) -> Outcome:
