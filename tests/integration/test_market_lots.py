@@ -269,6 +269,20 @@ def test_an_exit_at_the_bound_stays_until_the_bound_has_passed_it(side):
         assert differences(bot.trades(), venue) == []
 
 
+def test_an_error_in_looking_at_the_bound_holds_no_exit_back():
+    with live_bench(GUARDED, scripted_market(START, [(0, 50_000.0)]), START) as (bot, venue):
+        hold(bot, venue)
+        exits = bot.bot.strategy._running._guard._exits
+        with mock.patch.object(exits, "rests_at_the_bound", side_effect=RuntimeError("ours")):
+            take_stops_away(bot)
+            with mock.patch.object(
+                venue.exchange.engine, "place_algo", side_effect=VenueError(-2021, "no")
+            ):
+                bot.run(4, STEP)
+        assert venue.amount == 0
+        assert not bot.trades()[0].is_open
+
+
 # Stops whose price the exchange does not take
 
 

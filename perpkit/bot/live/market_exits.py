@@ -80,10 +80,11 @@ class MarketExits:
         )
 
     def rests_at_the_bound(self, trade: Trade) -> bool:
-        """Whether a crossing limit is open, and another one could have no worse price: one request
-        (weight 1) if there is one."""
+        """Whether crossing limits sell all of the trade, and others could have no worse price: one
+        request (weight 1) if they do."""
         resting = self._crossing_of(trade)
-        if not resting:
+        left = trade.amount - sum(order.safe_amount for order in resting)
+        if not resting or whole_steps(max(left, 0.0), trade):
             return False
         worst = self._worst_price(trade.pair, trade.exit_side)
         sign = -1 if trade.is_short else 1

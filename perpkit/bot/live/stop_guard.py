@@ -162,8 +162,12 @@ class StopGuard:
         return self._reconciliation.is_foreign(trade)
 
     def rests_at_the_bound(self, trade: Trade) -> bool:
-        """Whether an exit rests at the worst price that the exchange allows."""
-        return self._exits.rests_at_the_bound(trade)
+        """Whether an exit rests at the worst price that the exchange allows; what goes wrong here
+        holds no exit back."""
+        rests = False
+        with self._trying(f"Looking at the exit of {trade.pair}"):
+            rests = self._exits.rests_at_the_bound(trade)
+        return rests
 
     @property
     def refused(self) -> dict[str, str] | None:

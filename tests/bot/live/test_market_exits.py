@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import ccxt
 import pytest
 from freqtrade.persistence import Order, Trade
 
@@ -12,6 +13,52 @@ from perpkit.bot.positions.trade_lock import TradeLock
 from perpkit.bot.positions.trades import key_of
 from tests import factories
 from tests.factories import START
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+@pytest.mark.parametrize(
+    ("resting", "moved", "stays"),
+    [
+        ([], 0.0, False),
+        ([0.010], 0.0, True),
+        ([0.006, 0.004], 0.0, True),
+        ([0.004], 0.0, False),  # a part of the trade: the exit of all of it goes on
+        ([0.010], 0.0009, True),
+        ([0.010], 0.002, False),  # the exchange allows a worse price now
+        ([0.010], -0.05, True),
+        ([0.010], None, False),  # which cannot be asked
+    ],
+)
+def test_an_exit_that_rests_at_the_bound(trade_database, resting, moved, stays, is_short):
+    trade = factories.trade(is_short=is_short, amount=0.010)
+    trade.amount_precision, trade.precision_mode, trade.contract_size = 0.001, 4, 1.0
+    for number, amount in enumerate(resting):
+        trade.orders.append(
+            Order(
+                order_id=str(number), ft_pair=trade.pair, ft_order_side=trade.exit_side,
+                ft_amount=amount, ft_price=100.0, price=95.1 if not is_short else 104.9,
+                ft_is_open=True, side=trade.exit_side, order_type="limit", amount=amount,
+                filled=0.0, remaining=amount, order_date=START, status="open",
+            )
+        )  # fmt: skip
+    percent = {"filterType": "PERCENT_PRICE", "multiplierUp": "1.05", "multiplierDown": "0.95"}
+
+    def rate(_):
+        if moved is None:
+            raise ccxt.NetworkError
+        return {"markPrice": 100.0 * (1 + moved if is_short else 1 - moved)}
+
+    functions = {"create_order": print, "execute_trade_exit": print}
+    exchange = SimpleNamespace(
+        markets={trade.pair: {"info": {"filters": [percent]}}},
+        price_to_precision=lambda _, price, **__: price,
+        _api=SimpleNamespace(fetch_funding_rate=rate),
+        **functions,
+    )
+    bot = SimpleNamespace(exchange=exchange, _exit_lock=TradeLock(), **functions)
+    exits = MarketExits(bot, SimpleNamespace(find=lambda *_: None, kept=lambda _: {}))
+    exits._crossing[trade.pair] = {order.order_id for order in trade.orders}
+    assert exits.rests_at_the_bound(trade) is stays
 
 
 @pytest.mark.parametrize("is_short", [False, True])
