@@ -99,17 +99,19 @@ class MarketColumns:
         step = pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
         return funding_paid(self._rates(pair), closes_of(candles, step))
 
+    def _unknown_premium(self, candles: pd.DataFrame, why: str) -> dict[str, NDArray[np.float64]]:
+        self._say(f"{why}: its columns are unknown.")
+        return {name: np.full(len(candles), np.nan) for name in PREMIUM_COLUMNS}
+
     def _premium_columns(
         self, candles: pd.DataFrame, pair: str, step: pd.Timedelta
     ) -> dict[str, NDArray[np.float64]]:
-        unknown = {name: np.full(len(candles), np.nan) for name in PREMIUM_COLUMNS}
         if not facts_of(self._exchange).premium_index:
-            self._say(f"{self._exchange} has no premium index: its columns are unknown.")
-            return unknown
+            return self._unknown_premium(candles, f"{self._exchange} has no premium index")
         hours = self._history(pair, CandleType.PREMIUMINDEX, DAY)
         if hours.empty:
-            self._say(f"No 1h candles of the premium index of {pair}: its columns are unknown.")
-            return unknown
+            lacking = f"No 1h candles of the premium index of {pair}"
+            return self._unknown_premium(candles, lacking)
         settled = self._feed.funding.readings(pair, self._rates(pair))
         interval = settled.at(closes_of(hours, HOUR))["funding_interval_hours"]
         return premium_readings(hours, interval).at(closes_of(candles, step))

@@ -166,10 +166,10 @@ def candle_delay(dp: DataProvider, pairs: Sequence[str], timeframe: str, now: da
 def _time_at(client: Any) -> float | None:
     """Returns the exchange's time in ms; NaN where ccxt cannot ask for it, as at Kraken Futures."""
     try:
-        told: float | None = client.fetch_time()
+        time: float | None = client.fetch_time()
     except ccxt.NotSupported:
         return nan
-    return told
+    return time
 
 
 def _words(error: Exception) -> str:
