@@ -27,6 +27,8 @@ REPEATS = timedelta(minutes=15)
 RETURNS = timedelta(minutes=1)
 # How many rows that may come again are remembered.
 _REMEMBERED = 2_000
+# And for how long, which is no less than any time within which they are repeats.
+_REMEMBERED_FOR = timedelta(days=1)
 # What is never a repeat: each has a row of its own.
 _ALWAYS_NEW = frozenset({Kind.ENTERED, Kind.ADDED, Kind.REDUCED, Kind.EXITED, Kind.STOP})
 
@@ -79,7 +81,7 @@ class DecisionLog:
             self._add(decision)
 
     def flush(self, now: datetime) -> None:
-        """Writes repeats that have waited for long enough."""
+        """Writes repeats that have waited for long enough, and forgets what is long past."""
         with self._guarded():
             due = [
                 key
@@ -87,6 +89,11 @@ class DecisionLog:
                 if known.waiting is not None and now - known.waiting.begins >= self._repeats
             ]
             self._write_waiting(due)
+            self._known = {
+                key: known
+                for key, known in self._known.items()
+                if known.waiting is not None or now - known.at <= _REMEMBERED_FOR
+            }
 
     def close(self) -> None:
         """Writes what waits."""

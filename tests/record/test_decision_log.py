@@ -54,6 +54,14 @@ def test_what_lasts_is_written_every_quarter_of_an_hour(log):
     assert [seconds for seconds, *_ in rows(log)] == [0, 905, 1810, 2715, 3595]
 
 
+def test_what_is_long_past_is_not_remembered(log):
+    for day in range(10):
+        for number in range(10):
+            log.add(decision(timedelta(days=day), reason=f"{day} {number}"))
+        log.flush(NOW + timedelta(days=day, hours=1))
+    assert len(log._known) <= 20
+
+
 def test_what_comes_again_after_a_pause_is_a_new_row(log):
     for after in (0 * SECOND, REPEATS, 2 * REPEATS + SECOND):
         log.add(decision(after))

@@ -141,7 +141,7 @@ FUNDING = Part(
         ),
         Seam(
             "freqtrade.exchange.exchange:Exchange.combine_funding_and_mark",
-            ("7b8386e230b1", "ef533d3c3280"),
+            ("7b8386e230b1", "ab34d3d9e676", "ef533d3c3280"),
         ),
         Seam("freqtrade.persistence.trade_model:LocalTrade.set_funding_fees", ("eec0e790f8d4",)),
         Seam(

@@ -217,7 +217,8 @@ class MarketExits:
         key = key_of(trade)
         if key in self._restored:
             return
-        self._restored.add(key)
+        still_open = {key_of(each) for each in Trade.get_open_trades()}
+        self._restored = self._restored & still_open | {key}
         for order in trade.open_orders:
             sent = self._intents.find(trade.pair, order.order_id)
             if sent is not None and sent.intent.purpose is Purpose.CROSSING:

@@ -43,7 +43,8 @@ class TradeRisks:
         if not state.risk:
             state.risk = self._distance(trade) * trade.open_rate
             self._states.store(trade, state)
-        self._initial[key_of(trade)] = state.risk
+        if not self._states.kept:  # a running bot has it in the database
+            self._initial[key_of(trade)] = state.risk
         state.best = self._known_best(trade)  # last: it marks the state as complete
         return state
 

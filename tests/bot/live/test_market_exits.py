@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import ccxt
@@ -97,3 +98,16 @@ def test_the_rest_of_an_exit(trade_database, is_short, amount, filled, is_open, 
     exits.leaves(trade)
     # With the last order closed and booked, 2 are to stay of 5.
     assert exits._rests[key].amount == pytest.approx(left)
+
+
+def test_no_trade_that_has_closed_is_remembered(trade_database):
+    functions = {"create_order": print, "execute_trade_exit": print}
+    bot = SimpleNamespace(exchange=SimpleNamespace(**functions), **functions)
+    bot._exit_lock = TradeLock()
+    exits = MarketExits(bot, SimpleNamespace(find=lambda *_: None, kept=lambda _: {}))
+    for number in range(5):
+        trade = factories.trade(amount=0.010, opened=START + number * timedelta(hours=1))
+        exits.leaves(trade)
+        assert exits._restored == {key_of(trade)}
+        trade.close(30_100.0)
+        Trade.commit()

@@ -51,6 +51,18 @@ def test_it_is_asked_for_once():
     assert memory.risk == 2
 
 
+def test_a_running_bot_remembers_no_trade_that_has_closed(trade_database):
+    states = TradeStates(True)
+    risks = TradeRisks(ATR, lambda _: candles(atr=1.0), states)
+    for number in range(5):
+        trade = factories.trade(open_rate=100.0, close_rate=101.0, opened=ENTRY + number * HOUR)
+        assert risks.of(trade).risk == 2
+    assert not risks._initial
+    assert len(states) == 1
+    # The Kelly rule alone asks for those that have closed.
+    assert [risks.initial(trade) for trade in Trade.get_trades_proxy()] == [2] * 5
+
+
 @pytest.mark.usefixtures("trades_in_memory")
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("is_short", [False, True])
