@@ -13,7 +13,7 @@ from freqtrade.constants import Config
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.misc import deep_merge_dicts
-from freqtrade.strategy.hyper import detect_all_parameters
+from freqtrade.strategy import hyper
 
 from perpkit.bot.layer.parts import ATTACHING
 from perpkit.bot.layer.perp_risk import PerpRisk
@@ -51,13 +51,19 @@ class PresentSettings(PerpRisk):
 
     def _load_parameters(self) -> None:
         """Sets them as `ft_load_hyper_params` does, which looks at every property of the strategy,
-        also at those that need what its `bot_start` makes."""
+        also at those that need what its `bot_start` makes. It is silent: Freqtrade lists them later.
+        """
         searching = self.config.get("runmode") == RunMode.HYPEROPT
-        for space, found in detect_all_parameters(type(self)).items():
-            own = {name: getattr(self, name) for name in found}
-            from_file = self._ft_params_from_file.get(space, {})
-            values = deep_merge_dicts(from_file, getattr(self, f"{space}_params", {}))
-            self._ft_set_param(own, values, space, searching)
+        freqtrade = logging.getLogger(hyper.__name__)
+        before, freqtrade.disabled = freqtrade.disabled, True
+        try:
+            for space, found in hyper.detect_all_parameters(type(self)).items():
+                own = {name: getattr(self, name) for name in found}
+                from_file = self._ft_params_from_file.get(space, {})
+                values = deep_merge_dicts(from_file, getattr(self, f"{space}_params", {}))
+                self._ft_set_param(own, values, space, searching)
+        finally:
+            freqtrade.disabled = before
 
     def exclude_overridden(self, parameters: Mapping[str, str]) -> None:
         """Takes what the configuration's "perpkit" overrides out of a search of hyperopt, in which

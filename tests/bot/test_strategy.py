@@ -221,6 +221,13 @@ def test_positions_are_adjusted_where_something_adjusts_them(default_futures_con
     assert mine.position_adjustment_enable
 
 
+def test_a_start_lists_each_parameter_once(default_futures_config, caplog):
+    caplog.set_level("INFO", "freqtrade.strategy.hyper")
+    started(default_futures_config)
+    found = [text for text in caplog.messages if text.startswith("Strategy Parameter")]
+    assert len(found) == len(set(found)) > 5
+
+
 @pytest.mark.parametrize("name", ["RsiSmaSwing", "TargetBasket"])
 @pytest.mark.usefixtures("strategy")
 def test_a_users_word_that_positions_are_not_adjusted_stands(default_futures_config, name):
