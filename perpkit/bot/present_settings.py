@@ -51,7 +51,7 @@ class PresentSettings(PerpRisk):
 
     def _load_parameters(self) -> None:
         """Sets them as `ft_load_hyper_params` does, which looks at every property of the strategy,
-        also at those that need what its `bot_start` makes. It is silent: Freqtrade lists them later.
+        also at those that need what its `bot_start` makes. Silent: Freqtrade lists them later.
         """
         searching = self.config.get("runmode") == RunMode.HYPEROPT
         freqtrade = logging.getLogger(hyper.__name__)
