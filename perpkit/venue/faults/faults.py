@@ -127,7 +127,11 @@ class Fault:
         return self.parameters.get(name, PARAMETERS[self.kind][name].default)
 
     def at(self, now: int) -> bool:
-        return self.since <= now and (self.until is None or now < self.until)
+        return self.within(now, now)
+
+    def within(self, since: int, until: int) -> bool:
+        """Returns whether it is in force at any time from `since` to `until`, ms."""
+        return self.since <= until and (self.until is None or since < self.until)
 
     def concerns(self, symbol: str | None) -> bool:
         return self.symbol is None or self.symbol == symbol
@@ -221,17 +225,18 @@ class FaultPlan:
                 return fault
         return None
 
-    def striking_message(self, names: Sequence[str], symbol: str | None, now: int) -> list[Fault]:
+    def striking_message(self, names: Sequence[str], symbol: str | None, time: int) -> list[Fault]:
         """Returns what strikes one message of a stream on one connection, a cut apart.
 
         :param names: those of stream and event
+        :param time: of the message, ms
         """
         return [
             fault
             for name, fault in self._faults.items()
             if fault.kind in STREAM_KINDS
             and fault.kind is not FaultKind.STREAM_CUT
-            and fault.at(now)
+            and fault.at(time)
             and fault.concerns(symbol)
             and any(fault.meets("", each) for each in names)
             and self._draw(name, fault)

@@ -37,13 +37,13 @@ class _Line:
         self._transport = transport
 
     def reset(self) -> None:
-        if self._transport.is_closing():
-            return
-        # With a linger time of 0 the socket sends RST instead of FIN.
-        linger = struct.pack("ii", 1, 0)
-        self._transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, linger
-        )
+        # One that closes may have no socket any more, or wait for a client that reads nothing.
+        if not self._transport.is_closing():
+            # With a linger time of 0 the socket sends RST instead of FIN.
+            linger = struct.pack("ii", 1, 0)
+            self._transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, linger
+            )
         self._transport.abort()
 
     def close(self) -> None:

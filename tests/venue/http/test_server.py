@@ -1,5 +1,6 @@
 """A running venue as ccxt sees it, and the ends it comes to."""
 
+import asyncio
 import json
 import socket
 import urllib.request
@@ -9,7 +10,7 @@ import ccxt
 import pytest
 
 from perpkit.durations import HOUR_MS
-from perpkit.venue.http.server import bind, running_venue
+from perpkit.venue.http.server import _Line, bind, running_venue
 from perpkit.venue.market.candles import PriceKind
 from perpkit.venue.overlay import overlay
 
@@ -102,3 +103,24 @@ def test_the_overlay_leaves_no_address_of_the_exchange():
     client = ccxt.binance(overlay(base)["exchange"]["ccxt_config"])
     assert set(client.urls["api"]) == set(ccxt.binance().urls["api"])
     assert all(url.startswith(base) for url in client.urls["api"].values())
+
+
+def test_a_line_that_waits_for_a_client_that_reads_nothing_is_reset():
+    async def run() -> None:
+        lost = asyncio.Event()
+
+        class Protocol(asyncio.Protocol):
+            def connection_lost(self, exc: Exception | None) -> None:
+                lost.set()
+
+        ours, theirs = socket.socketpair()
+        with theirs:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_connection(Protocol, sock=ours)
+            transport.write(bytes(2**22))
+            transport.close()
+            _Line(transport).reset()
+            async with asyncio.timeout(10):
+                await lost.wait()
+
+    asyncio.run(run())

@@ -24,12 +24,14 @@ class Message:
 
     :param stream: its name; of user data the listen key
     :param event: name of a user data event; of market data the stream's name
+    :param time: ms; faults that are in force then may strike it
     :param data: JSON
     """
 
     stream: str
     event: str
     symbol: str | None
+    time: int
     data: str
 
 
@@ -55,14 +57,14 @@ class Connection:
     _characters: int = 0
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def offer(self, message: Message, plan: FaultPlan, now: int) -> None:
+    def offer(self, message: Message, plan: FaultPlan) -> None:
         """Queues a message of a subscribed stream, as the faults of streams allow."""
         of_event = f"{message.stream}@{message.event}"
         stream = self.streams.get(message.stream) or self.streams.get(of_event)
         if stream is None:
             return
         names = (USER_DATA, message.event) if stream.listen_key else (message.stream,)
-        faults = plan.striking_message(names, message.symbol, now)
+        faults = plan.striking_message(names, message.symbol, message.time)
         kinds = [fault.kind for fault in faults]
         if FaultKind.STREAM_SILENCE in kinds:
             return

@@ -49,6 +49,7 @@ class Hub:
         self._sources: dict[str, tuple[Stream, Source]] = {}
         self._heard: deque[Message] = deque()
         self._turning: asyncio.Task[None] | None = None
+        self._looked = market.now()
 
     def streams(self, connection: Connection, names: list[str]) -> list[Stream]:
         """Returns the streams of these names, to which the connection may subscribe.
@@ -122,7 +123,8 @@ class Hub:
     def _poll(self, stream: Stream, source: Source, now: int) -> None:
         if stream.symbol is None or self._market.is_traded(stream.symbol):
             for data in source.poll(now):
-                self._send(Message(stream.name, stream.name, stream.symbol, json.dumps(data)), now)
+                text = json.dumps(data)
+                self._send(Message(stream.name, stream.name, stream.symbol, now, text))
 
     async def _turn_always(self) -> None:
         for number in count():
@@ -142,12 +144,15 @@ class Hub:
         for connection in list(self._connections):
             if now >= connection.opened + LONGEST_MS:
                 connection.ended.set()
+            # The clock may have jumped over the whole of a fault.
+            since = max(self._looked, connection.opened)
             for name, fault in plan:
-                due = fault.kind is FaultKind.STREAM_CUT and fault.at(now)
+                due = fault.kind is FaultKind.STREAM_CUT and fault.within(since, now)
                 if due and name not in connection.drawn and connection.concerns(fault):
                     connection.drawn.add(name)
                     if plan.strikes_now(name):
                         connection.cut()
+        self._looked = now
 
     def _listens(self) -> bool:
         accounts = [] if self._exchange is None else self._exchange.engine.accounts
@@ -173,14 +178,13 @@ class Hub:
                 self._heard.append(_user_message(key.text, payload))
 
     def _send_heard(self) -> None:
-        now = self._market.now()
         while self._heard:
-            self._send(self._heard.popleft(), now)
+            self._send(self._heard.popleft())
 
     def _expire(self, now: int) -> None:
         expired = [] if self._exchange is None else self._exchange.listen_keys.expired(now)
         for key in expired:
-            self._send(_user_message(key.text, listen_key_expired(key.text, key.expires)), now)
+            self._send(_user_message(key.text, listen_key_expired(key.text, key.expires)))
             for connection in self._connections:
                 for stream in list(connection.streams.values()):
                     if stream.listen_key == key.text:
@@ -188,13 +192,14 @@ class Hub:
         if expired:
             self._set_listeners()
 
-    def _send(self, message: Message, now: int) -> None:
+    def _send(self, message: Message) -> None:
         for connection in list(self._connections):
-            connection.offer(message, self._market.faults, now)
+            connection.offer(message, self._market.faults)
 
 
 def _user_message(listen_key: str, payload: Payload) -> Message:
-    return Message(listen_key, payload["e"], _symbol_of(payload), json.dumps(payload))
+    symbol = _symbol_of(payload)
+    return Message(listen_key, payload["e"], symbol, payload["E"], json.dumps(payload))
 
 
 def _symbol_of(payload: Payload) -> str | None:

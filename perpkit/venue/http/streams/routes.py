@@ -21,6 +21,8 @@ from perpkit.venue.market.market import Market
 
 _logger = logging.getLogger(__name__)
 
+CLOSING_SECONDS = 10.0
+
 
 def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
     """Adds `/ws`, `/ws/NAMES` and `/stream?streams=NAMES`, without a route and with each."""
@@ -56,7 +58,7 @@ def add_streams(app: FastAPI, hub: Hub, market: Market) -> None:
                     _send(websocket, connection),
                     connection.ended.wait(),
                 )
-            await _close(websocket)
+            await _close(websocket, connection)
 
     add("", None)
     for route in Route:
@@ -114,8 +116,11 @@ async def _until_any_ends(*parts: Awaitable[object]) -> None:
                 _logger.error("serving a connection of streams failed", exc_info=outcome)
 
 
-async def _close(websocket: WebSocket) -> None:
+async def _close(websocket: WebSocket, connection: Connection) -> None:
     try:
-        await websocket.close()
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await websocket.close()
+    except TimeoutError:  # the client reads nothing
+        connection.cut()
     except (RuntimeError, WebSocketDisconnect):
         return  # it is closed already

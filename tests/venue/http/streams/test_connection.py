@@ -24,7 +24,7 @@ def connection() -> Connection:
 
 
 def offer(connection: Connection, data: str) -> None:
-    connection.offer(Message(NAME, NAME, "BTCUSDT", data), FaultPlan(), 0)
+    connection.offer(Message(NAME, NAME, "BTCUSDT", 0, data), FaultPlan())
 
 
 @pytest.mark.parametrize(("size", "most"), [(1, MAX_WAITING), (MAX_CHARACTERS // 8, 8)])

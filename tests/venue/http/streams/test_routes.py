@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -14,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from perpkit.venue.faults.faults import Fault, FaultKind
 from perpkit.venue.http.app import create_app
 from perpkit.venue.http.server import running_venue
+from perpkit.venue.http.streams import routes
 from perpkit.venue.http.streams.connection import Connection
 from perpkit.venue.market.clock import SystemClock
 from tests.venue.conftest import CLOCK
@@ -228,6 +231,18 @@ def test_a_cut_is_a_reset(url, market):
         assert isinstance(caught.value.__cause__, ConnectionResetError)
     with connect(f"{url}/ws/{BTC}") as again:
         again.recv(timeout=10)
+
+
+def test_a_client_that_reads_nothing_is_cut_off_at_the_end(monkeypatch):
+    class Deaf:
+        async def close(self) -> None:
+            await asyncio.Event().wait()  # for room in the buffer
+
+    monkeypatch.setattr(routes, "CLOSING_SECONDS", 0.01)
+    line = Mock()
+    connection = Connection(None, combined=False, opened=0, line=line)
+    asyncio.run(routes._close(Deaf(), connection))
+    line.reset.assert_called_once_with()
 
 
 def test_a_message_that_is_too_long_or_binary_ends_the_connection(url):

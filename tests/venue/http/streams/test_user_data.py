@@ -361,6 +361,53 @@ def test_a_settlement_of_a_symbol_is_lost(exchange, clock, client):
     listening(exchange, clock, test)
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        (-MINUTE_MS, 0, ["ACCOUNT_UPDATE FUNDING_FEE"]),
+        (-MINUTE_MS, 1, []),
+        (0, MINUTE_MS, []),
+        (1, MINUTE_MS, ["ACCOUNT_UPDATE FUNDING_FEE"]),
+    ],
+)
+def test_a_fault_strikes_what_happened_in_its_time(
+    exchange, clock, client, since, until, expected
+):
+    """Where the clock jumps over both."""
+
+    def test(ear: Ear):
+        buy(client)
+        connection = ear.connect(ear.user())
+        settlement = ear.market.premium(BTC).next_funding
+        ear.market.faults.add(
+            Fault(K.STREAM_SILENCE, since=settlement + since, until=settlement + until)
+        )
+        ear.turn(settlement + 10 * MINUTE_MS - clock.now())
+        assert words(sent(connection)) == expected
+
+    listening(exchange, clock, test)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "cut"),
+    [(0, 1, False), (0, 1_001, True), (5_000, 6_000, True), (9_000, 9_001, True),
+     (9_001, 9_500, False)],
+)  # fmt: skip
+def test_a_cut_that_the_clock_jumps_over_strikes(exchange, clock, since, until, cut):
+    """From 1 s on, when the connection is there, to 9 s."""
+
+    def test(ear: Ear):
+        begin = clock.now()
+        fault = Fault(K.STREAM_CUT, since=begin + since, until=begin + until)
+        ear.turn(1_000)
+        connection = ear.connect("btcusdt@bookTicker")
+        ear.market.faults.add(fault)
+        ear.turn(8_000)
+        assert connection.ended.is_set() is cut
+
+    listening(exchange, clock, test)
+
+
 def test_a_delay_keeps_the_order(exchange, clock, client):
     def test(ear: Ear):
         connection = ear.connect(ear.user())
