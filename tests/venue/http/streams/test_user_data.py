@@ -370,9 +370,7 @@ def test_a_settlement_of_a_symbol_is_lost(exchange, clock, client):
         (1, MINUTE_MS, ["ACCOUNT_UPDATE FUNDING_FEE"]),
     ],
 )
-def test_a_fault_strikes_what_happened_in_its_time(
-    exchange, clock, client, since, until, expected
-):
+def test_a_fault_strikes_what_happened_in_its_time(exchange, clock, client, since, until, expected):
     """Where the clock jumps over both."""
 
     def test(ear: Ear):
