@@ -168,7 +168,7 @@ def test_why_pip_has_failed_is_a_finding(says, words, fix, tmp_path, monkeypatch
 
 
 def test_what_pip_says_in_another_encoding_ends_nothing(tmp_path, monkeypatch):
-    code = "import os\nos.write(2, b'ERROR: Fehler beim \xdcbersetzen\\n')\nraise SystemExit(1)\n"
+    code = "import os\nos.write(2, b'ERROR: Fehler beim \\xdcbersetzen\\n')\nraise SystemExit(1)\n"
     monkeypatch.setattr(trying, "make", lambda _: script(tmp_path, code))
     result = upgrade("2026.99")
     assert result.exit_code == 1
