@@ -16,6 +16,8 @@ _VERSIONS = re.compile(r"\(from versions: (.*)\)")
 _NONE = re.compile(r"satisfies the requirement ([\w.-]+).*\(from versions: none\)")
 # Above a traceback, which ends with the error.
 _UNFORESEEN = "ERROR: Exception:"
+# What pip puts before the cause of an error in somebody else's package.
+_CROSS = "\u00d7 "
 _SHOWN = 5
 # It takes seconds; pip takes minutes, more where it has to build a package.
 _MAKE_SECONDS = 600.0
@@ -92,9 +94,9 @@ def _error(log: str) -> str:
     """
     lines = [line.strip() for line in log.splitlines() if line.strip()] or ["no words"]
     errors = [line for line in lines if line.startswith("ERROR:") and line != _UNFORESEEN]
-    causes = [line for line in lines if line.startswith("×")]
+    causes = [line for line in lines if line.startswith(_CROSS)]
     first = [*errors, *causes, lines[-1]][0]
-    return first.removeprefix("ERROR: ").removeprefix("× ")
+    return first.removeprefix("ERROR: ").removeprefix(_CROSS)
 
 
 def _absent(freqtrade: str, log: str) -> str:

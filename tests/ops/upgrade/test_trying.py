@@ -122,7 +122,7 @@ def with_pip(says, tmp_path, monkeypatch):
 # Of a checkout, pip 23 asks first for what builds it.
 BUILD = """  error: subprocess-exited-with-error
 
-  × pip subprocess to install build dependencies did not run successfully.
+  \u00d7 pip subprocess to install build dependencies did not run successfully.
   │ exit code: 1
   ╰─> [3 lines of output]
       ERROR: Could not find a version that satisfies the requirement {} (from versions: none)
@@ -153,10 +153,10 @@ RETRYING = "WARNING: Retrying (Retry(total=4, connect=None)) after connection br
     [
         ("ERROR: ResolutionImpossible: x\n", "ResolutionImpossible: x", "stay with"),
         ("ERROR: Exception:\nTraceback:\n  a\nE: timed out\n", "E: timed out", "stay with"),
-        ("error: a\n\n× No metadata.\n╰─> See above.\n", "No metadata.", "stay with"),
+        ("error: a\n\n\u00d7 No metadata.\n╰─> See above.\n", "No metadata.", "stay with"),
         ("  cc: b\n  ERROR: Failed building wheel\n", "Failed building wheel", "stay with"),
         ("a\n", "a", "stay with"),
-        ("ERROR: [Errno 28] No space left on device\n", "[Errno 28] No space left on device", "TMP"),
+        ("ERROR: No space left on device\n", "No space left on device", "TMPDIR="),
     ],
 )
 def test_why_pip_has_failed_is_a_finding(says, words, fix, tmp_path, monkeypatch):
