@@ -26,7 +26,7 @@ from perpkit.ops.keys.command import keys
 from perpkit.ops.metrics.command import metrics
 from perpkit.ops.new.command import new
 from perpkit.ops.parameters import parameters
-from perpkit.ops.passed import NOT_RUN, last_passed
+from perpkit.ops.passed import passed_or_why
 from perpkit.ops.plateau import plateau
 from perpkit.ops.replay import breakers
 from perpkit.ops.report import report
@@ -92,7 +92,7 @@ def _start(
 
 
 def _print_versions() -> None:
-    passed = last_passed()
+    passed, why_none = passed_or_why()
     typer.echo(f"perpkit {__version__}")
     for name in ("freqtrade", "ccxt"):
         try:
@@ -104,8 +104,8 @@ def _print_versions() -> None:
             with_ = getattr(passed, name)
             last = f" (contracts and rehearsal last passed with {with_}, on {passed.at})"
         typer.echo(f"{name} {found}{last}")
-    if passed is None:
-        typer.echo(NOT_RUN)
+    if why_none:
+        typer.echo(why_none)
     raise typer.Exit
 
 

@@ -69,3 +69,28 @@ def test_the_version_is_printed(content, with_freqtrade, with_ccxt, more, tmp_pa
         f"ccxt {version('ccxt')}{with_ccxt}",
         *more,
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (None, "FileNotFoundError"),
+        ("", "JSONDecodeError"),
+        ('{"perpkit": "0.1', "JSONDecodeError"),
+        ("\0", "JSONDecodeError"),
+        ("[]", "TypeError"),
+        ("{}", "KeyError"),
+        (json.dumps({"perpkit": __version__}), "KeyError"),
+        (json.dumps({**PASSED, "releases": None}), "TypeError"),
+    ],
+)
+def test_versions_are_printed_beside_a_damaged_record(content, error, tmp_path, monkeypatch):
+    monkeypatch.setattr(passed, "FILE", tmp_path / "passed.json")
+    if content is not None:
+        passed.FILE.write_text(content)
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    *versions, last = result.stdout.splitlines()
+    assert [line.split()[0] for line in versions] == ["perpkit", "freqtrade", "ccxt"]
+    assert last == f"{passed.FILE} is damaged ({error}): what last passed is not known"
+    assert passed.last_passed() is None

@@ -35,14 +35,23 @@ class Passed:
 
 def last_passed() -> Passed | None:
     """Returns what passed with this Perpkit; None where only another one has passed, or none."""
-    content = json.loads(FILE.read_text())
-    if content is None or content["perpkit"] != __version__:
-        return None
-    return Passed(
-        perpkit=content["perpkit"],
-        at=content["at"],
-        freqtrade=content["freqtrade"],
-        ccxt=content["ccxt"],
-        releases=tuple(content["releases"]),
-        pythons=tuple(content["pythons"]),
-    )
+    return passed_or_why()[0]
+
+
+def passed_or_why() -> tuple[Passed | None, str]:
+    """Returns what passed with this Perpkit; where that is None, why."""
+    try:
+        content = json.loads(FILE.read_text())
+        if content is None or content["perpkit"] != __version__:
+            return None, NOT_RUN
+        found = Passed(
+            perpkit=content["perpkit"],
+            at=content["at"],
+            freqtrade=content["freqtrade"],
+            ccxt=content["ccxt"],
+            releases=tuple(content["releases"]),
+            pythons=tuple(content["pythons"]),
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        return None, f"{FILE} is damaged ({type(error).__name__}): what last passed is not known"
+    return found, ""

@@ -45,6 +45,7 @@ def run(command: Sequence[str], folder: Path, within: float) -> subprocess.Compl
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        errors="replace",  # compilers have words of any encoding
         start_new_session=True,
     ) as process:
         try:

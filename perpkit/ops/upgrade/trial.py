@@ -21,14 +21,13 @@ from perpkit.ops.doctor.context import Context
 from perpkit.ops.doctor.finding import Finding, fail, ok
 from perpkit.ops.doctor.registry import Check
 from perpkit.ops.doctor.run import run
-from perpkit.ops.passed import NOT_RUN, last_passed
+from perpkit.ops.passed import passed_or_why
 from perpkit.ops.upgrade.environment import STAY
 
 
 def installed(_context: Context) -> Iterator[Finding]:
-    passed = last_passed()
+    passed, last = passed_or_why()
     versions = {name: metadata.version(name) for name in ("freqtrade", "ccxt", "perpkit")}
-    last = NOT_RUN
     if passed is not None:
         last = (
             f"contracts and rehearsal last passed with Freqtrade {passed.freqtrade} and ccxt "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,9 @@ from perpkit.ops.upgrade.processes import ended_in_order, run
 
 # It takes a minute; a rehearsal waits four for each of its steps.
 _TRIAL_SECONDS = 3600.0
+_NO_ROOM = "No space left on device"
+# What to do about a temporary folder that cannot hold an environment.
+_ELSEWHERE = "name another folder: TMPDIR=/where/there/is/room perpkit doctor --upgrade VERSION"
 
 
 def try_out(asked: str, say: Callable[[str], None]) -> list[Finding]:
@@ -41,18 +45,28 @@ def try_out(asked: str, say: Callable[[str], None]) -> list[Finding]:
     if not wanted.contains(version, prereleases=True):
         words = f"Freqtrade {version} is not within {wanted}, which Perpkit {perpkit.__version__}"
         return [_failed(f"{words} needs: pip would refuse it")]
-    with ended_in_order(), TemporaryDirectory(prefix="perpkit-upgrade-") as folder:
-        try:
-            say("making an environment")
-            python = make(Path(folder) / "venv")
-            say(f"installing Freqtrade {version} and Perpkit, two minutes or so")
-            install(python, str(version), own_copy(Path(folder)), Path(folder))
-        except NoSuchVersionError as error:
-            raise BadInputError(f"--upgrade: {error}") from None
-        except (CannotInstallError, IncompleteError) as error:
-            return [_failed(str(error))]
-        say("looking at seams, and rehearsing")
-        return trial(python, Path(folder))
+    try:
+        with ended_in_order(), TemporaryDirectory(prefix="perpkit-upgrade-") as folder:
+            return _tried(version, Path(folder), say)
+    except OSError as error:
+        return [_failed(f"there is no place for an environment: {error}", _ELSEWHERE)]
+
+
+def _tried(version: Version, folder: Path, say: Callable[[str], None]) -> list[Finding]:
+    if os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0):  # Linux only; as /tmp in containers
+        words = f"{folder.parent} is mounted noexec: no compiled package can be loaded from there"
+        return [_failed(words, _ELSEWHERE)]
+    try:
+        say("making an environment")
+        python = make(folder / "venv")
+        say(f"installing Freqtrade {version} and Perpkit, two minutes or so")
+        install(python, str(version), own_copy(folder), folder)
+    except NoSuchVersionError as error:
+        raise BadInputError(f"--upgrade: {error}") from None
+    except (CannotInstallError, IncompleteError) as error:
+        return [_failed(str(error))]
+    say("looking at seams, and rehearsing")
+    return trial(python, folder)
 
 
 def _version(asked: str) -> Version:
@@ -64,8 +78,8 @@ def _version(asked: str) -> Version:
         ) from None
 
 
-def _failed(words: str) -> Finding:
-    return Finding(Level.FAIL, words, STAY, "installed")
+def _failed(words: str, fix: str = STAY) -> Finding:
+    return Finding(Level.FAIL, words, _ELSEWHERE if _NO_ROOM in words else fix, "installed")
 
 
 def trial(python: Path, folder: Path) -> list[Finding]:
@@ -82,7 +96,7 @@ def trial(python: Path, folder: Path) -> list[Finding]:
     except subprocess.TimeoutExpired:
         return [_failed(f"looking at it and rehearsing have not ended in {_TRIAL_SECONDS:g} s")]
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+        last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         return [_failed(f"Perpkit does not start with it: {last}")]
     return [
         Finding(Level(each["level"]), each["words"], each["fix"], each["check"])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from contextlib import suppress
 from importlib.metadata import Distribution
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -97,18 +100,119 @@ def test_releases_within_and_what_is_not_released_yet_are_tried(asked, monkeypat
     [
         ("2026.8, 2026.9", "the newest there are 2026.9, 2026.8"),
         ("1, 2, 3, 4, 5, 6, 7", "the newest there are 7, 6, 5, 4, 3"),
-        ("none", "the package registry cannot be reached"),
+        ("none", "finds no Freqtrade at all: the package registry cannot be reached"),
     ],
 )
 def test_what_pip_does_not_find_is_one_line(versions, words, tmp_path, monkeypatch):
     """pip itself, in a Python that is a script: what it prints is what pip 24 and 26 print."""
-    python = script(tmp_path, f"import sys\nsys.exit({PIP.format(versions)!r})\n")
-    monkeypatch.setattr(trying, "make", lambda _: python)
-    result = upgrade("2026.99")
+    result = with_pip(PIP.format(versions), tmp_path, monkeypatch)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: --upgrade: ")
     assert line.endswith(words)
+
+
+def with_pip(says, tmp_path, monkeypatch):
+    """What comes of it when pip fails and has said that."""
+    python = script(tmp_path, f"import sys\nsys.exit({says!r})\n")
+    monkeypatch.setattr(trying, "make", lambda _: python)
+    return upgrade("2026.99", "--json")
+
+
+# Of a checkout, pip 23 asks first for what builds it.
+BUILD = """  error: subprocess-exited-with-error
+
+  \u00d7 pip subprocess to install build dependencies did not run successfully.
+  │ exit code: 1
+  ╰─> [3 lines of output]
+      ERROR: Could not find a version that satisfies the requirement {} (from versions: none)
+      ERROR: No matching distribution found for hatchling>=1.25
+      [end of output]
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+"""
+
+
+@pytest.mark.parametrize(
+    "asked", ["hatchling>=1.25", "hatchling >= 1.25", "hatchling>=1.25 (from perpkit)"]
+)
+def test_a_registry_that_does_not_answer_a_build_is_one_line(asked, tmp_path, monkeypatch):
+    result = with_pip(BUILD.format(asked), tmp_path, monkeypatch)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: --upgrade: pip finds no hatchling at all: the package registry cannot be reached, "
+        "or has none for this machine\n"
+    )
+
+
+RETRYING = "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'x'\n"
+
+
+@pytest.mark.parametrize(
+    ("says", "words", "fix"),
+    [
+        ("ERROR: ResolutionImpossible: x\n", "ResolutionImpossible: x", "stay with"),
+        ("ERROR: Exception:\nTraceback:\n  a\nE: timed out\n", "E: timed out", "stay with"),
+        ("error: a\n\n\u00d7 No metadata.\n╰─> See above.\n", "No metadata.", "stay with"),
+        ("  cc: b\n  ERROR: Failed building wheel\n", "Failed building wheel", "stay with"),
+        ("a\n", "a", "stay with"),
+        ("ERROR: No space left on device\n", "No space left on device", "TMPDIR="),
+    ],
+)
+def test_why_pip_has_failed_is_a_finding(says, words, fix, tmp_path, monkeypatch):
+    result = with_pip(RETRYING + says, tmp_path, monkeypatch)
+    assert result.exit_code == 1
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert finding["words"] == f"pip cannot install Freqtrade 2026.99 and Perpkit: {words}"
+    assert fix in finding["fix"]
+
+
+def test_what_pip_says_in_another_encoding_ends_nothing(tmp_path, monkeypatch):
+    code = "import os\nos.write(2, b'ERROR: Fehler beim \\xdcbersetzen\\n')\nraise SystemExit(1)\n"
+    monkeypatch.setattr(trying, "make", lambda _: script(tmp_path, code))
+    result = upgrade("2026.99")
+    assert result.exit_code == 1
+    assert "Fehler beim" in result.stdout
+
+
+@pytest.fixture
+def no_environment(monkeypatch):
+    """Nothing of it may be begun."""
+    monkeypatch.setattr(trying, "make", pytest.fail)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+        OSError(errno.EROFS, "Read-only file system", "/tmp/perpkit-upgrade-a"),
+        OSError(errno.ENOSPC, "No space left on device", "/tmp/perpkit-upgrade-a"),
+    ],
+    ids=lambda error: errno.errorcode[error.errno],
+)
+def test_without_a_temporary_folder_the_fix_is_another(error, no_environment, monkeypatch):
+    def none(**_):
+        raise error
+
+    monkeypatch.setattr(trying, "TemporaryDirectory", none)
+    finding = of_the_folder()
+    assert finding["words"] == f"there is no place for an environment: {error}"
+
+
+def of_the_folder():
+    result = upgrade("2026.9", "--json")
+    assert result.exit_code == 1
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert finding["fix"].startswith("name another folder: TMPDIR=")
+    return finding
+
+
+def test_a_folder_from_which_nothing_is_loaded_is_refused(no_environment, monkeypatch):
+    """As `/tmp` of a container: numpy would not be loaded, after minutes of pip."""
+    real = os.statvfs(tempfile.gettempdir())
+    flags = SimpleNamespace(f_flag=real.f_flag | os.ST_NOEXEC)
+    monkeypatch.setattr(trying.os, "statvfs", lambda _: flags)
+    assert "is mounted noexec" in of_the_folder()["words"]
 
 
 def test_a_trial_that_does_not_start_is_a_finding(tmp_path):
