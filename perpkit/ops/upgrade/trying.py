@@ -53,7 +53,7 @@ def try_out(asked: str, say: Callable[[str], None]) -> list[Finding]:
 
 
 def _tried(version: Version, folder: Path, say: Callable[[str], None]) -> list[Finding]:
-    if os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0):  # Linux only; as /tmp in containers
+    if _no_programs(folder):
         words = f"{folder.parent} is mounted noexec: no compiled package can be loaded from there"
         return [_failed(words, _ELSEWHERE)]
     try:
@@ -67,6 +67,11 @@ def _tried(version: Version, folder: Path, say: Callable[[str], None]) -> list[F
         return [_failed(str(error))]
     say("looking at seams, and rehearsing")
     return trial(python, folder)
+
+
+def _no_programs(folder: Path) -> bool:
+    """Whether the folder is known to be mounted `noexec`, as /tmp is in containers; on Linux."""
+    return hasattr(os, "ST_NOEXEC") and bool(os.statvfs(folder).f_flag & os.ST_NOEXEC)
 
 
 def _version(asked: str) -> Version:
