@@ -713,3 +713,24 @@ def test_an_episode(seed):
     outcome = run(seed)
     assert outcome.risked
     assert outcome.wrong == []
+
+
+def test_the_target_of_a_contract_that_has_gone_ends():
+    """Its closed trade was settled by the exchange while the bot was away."""
+    with held(STILL) as (bot, venue):
+        guard, exchange = bot.bot.strategy._running._guard, bot.bot.exchange
+        (trade,) = bot.trades()
+        trade.is_open = False
+        Trade.commit()
+        without = {pair: market for pair, market in exchange.markets.items() if pair != PAIR}
+        assert guard._intents.targets()
+        with (
+            mock.patch.object(exchange, "_markets", without),
+            mock.patch.object(exchange._api, "markets", without),
+        ):
+            for _ in range(20):
+                guard._targets.book()
+                guard._targets.keep()
+                bot.sleep(10)
+            assert not guard._intents.targets()
+            assert guard._targets.refusal(PAIR) is None

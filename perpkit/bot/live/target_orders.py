@@ -157,6 +157,8 @@ class TargetOrders:
 
     def _look_up(self, intent: Intent) -> CcxtOrder | None:
         self._resting.pop(intent.client_id, None)
+        if intent.pair not in self._exchange.markets:  # delisted: its orders have ended
+            return None
         try:
             found = self._in_journal.look_up(intent)
         except ccxt.BaseError as error:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from freqtrade.persistence import Trade
+from freqtrade.strategy.interface import IStrategy
 
 from perpkit.bot.positions.stop_keeper import step_of
 from perpkit.risk.targets import Target, targets
@@ -42,9 +43,10 @@ class WantedTargets:
 
     def _whole(self, trade: Trade, now: datetime) -> float | None:
         """Returns the price at which the profit is that of `minimal_roi`, after fees and funding;
-        None for none that is near enough to be meant."""
+        None for none that is near enough to be meant, or where the strategy decides it itself."""
         strategy = self._strategy
-        if strategy.ignore_roi_if_entry_signal:
+        own = type(strategy).min_roi_reached is not IStrategy.min_roi_reached
+        if own or strategy.ignore_roi_if_entry_signal:
             return None
         minutes = int((now - trade.open_date_utc).total_seconds() // 60)
         _, roi = strategy.min_roi_reached_entry(trade, minutes, now)
