@@ -717,7 +717,7 @@ def test_an_episode(seed):
 
 def test_the_target_of_a_contract_that_has_gone_ends():
     """Its closed trade was settled by the exchange while the bot was away."""
-    with held(STILL) as (bot, venue):
+    with held(STILL) as (bot, _venue):
         guard, exchange = bot.bot.strategy._running._guard, bot.bot.exchange
         (trade,) = bot.trades()
         trade.is_open = False
