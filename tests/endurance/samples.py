@@ -68,7 +68,7 @@ def own_objects() -> Counter[str]:
         module = str(kind.__module__)
         if module.startswith("perpkit.") and not module.startswith(_NOT_OF_THE_BOT):
             found[_name(kind)] += 1
-        if isinstance(each, RunningAccount):
+        if kind is RunningAccount:  # an `isinstance` would ask dead proxies of others
             bounded[_name(TradeKey)] += len(each._counted)
     found[_name(FillSlippage)] = 0
     return found - bounded

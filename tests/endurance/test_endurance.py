@@ -9,6 +9,7 @@ import random
 import re
 import signal
 import sqlite3
+import weakref
 from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -29,6 +30,7 @@ from freqtrade.strategy import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 from sqlalchemy.exc import PendingRollbackError
 
+from perpkit.bot.positions.trades import TradeKey
 from perpkit.venue.exchange.invariants import Breach, Invariant
 from perpkit.venue.faults.faults import Fault, FaultKind
 from tests.bench.in_process import InProcessBot
@@ -42,7 +44,7 @@ from tests.endurance.log_watch import listening
 from tests.endurance.plan import START, Plan, disturbs
 from tests.endurance.report import as_json, growing, table, troubles, unproven
 from tests.endurance.run import Asked, Run, run, unexplained
-from tests.endurance.samples import Meter, Sample, size_of, size_of_sqlite
+from tests.endurance.samples import Meter, Sample, own_objects, size_of, size_of_sqlite
 
 SAMPLE = Sample(0.0, 0, 400.0, 20, 2, 1700, 0, 0, 90_000, 45_000, 0, 5_000, 10_000, 20.0, 2.0)
 
@@ -131,6 +133,18 @@ def test_what_is_not_yet_in_a_database_s_file_is_measured(tmp_path):
         connection.execute("INSERT INTO a VALUES (?)", ("x" * 100_000,))
         assert size_of_sqlite(path) >= before + 100_000 > size_of(path)
     assert size_of_sqlite(None) == 0
+
+
+def test_objects_are_counted_beside_a_proxy_whose_object_has_gone():
+    run_of = Run(Asked(days=1))
+    dead = [weakref.proxy(run_of)]
+    del run_of
+    kept = [TradeKey(number, START) for number in range(7)]
+    before = own_objects()
+    kept.clear()
+    name = f"{TradeKey.__module__}.{TradeKey.__qualname__}"
+    assert before[name] - own_objects()[name] == 7
+    assert dead
 
 
 def test_only_what_nothing_expects_is_unhandled():
