@@ -30,6 +30,7 @@ from freqtrade.strategy import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 from sqlalchemy.exc import PendingRollbackError
 
+from perpkit.bot.positions.running_account import RunningAccount
 from perpkit.bot.positions.trades import TradeKey
 from perpkit.venue.exchange.invariants import Breach, Invariant
 from perpkit.venue.faults.faults import Fault, FaultKind
@@ -135,16 +136,16 @@ def test_what_is_not_yet_in_a_database_s_file_is_measured(tmp_path):
     assert size_of_sqlite(None) == 0
 
 
-def test_objects_are_counted_beside_a_proxy_whose_object_has_gone():
-    run_of = Run(Asked(days=1))
-    dead = [weakref.proxy(run_of)]
-    del run_of
+def test_objects_are_counted_beside_what_other_tests_have_left():
+    gone = Run(Asked(days=1))
+    left = weakref.proxy(gone), RunningAccount.__new__(RunningAccount)
+    del gone
     kept = [TradeKey(number, START) for number in range(7)]
     before = own_objects()
     kept.clear()
     name = f"{TradeKey.__module__}.{TradeKey.__qualname__}"
     assert before[name] - own_objects()[name] == 7
-    assert dead
+    assert left
 
 
 def test_only_what_nothing_expects_is_unhandled():
