@@ -90,14 +90,16 @@ def test_what_reads_files_says_how_to_have_one(url, command):
     assert f"results must be a file, got a URL: {_ADVICE}" in done.output
 
 
-def test_freqtrade_makes_that_file_of_it(bot, url, tmp_path):
+def test_freqtrade_makes_that_file_of_it(traded, url, tmp_path):
     """With its own command, as the advice says."""
     copy = tmp_path / "copy.sqlite"
     given = f"convert-db --db-url sqlite:///{copy} --db-url-from {url}".split()
     with mock.patch.dict(os.environ):
         del os.environ["FREQTRADE__DB_URL"]  # it goes before the option
-        done = run_freqtrade([*given, f"--userdir={bot.folder}"], 120)
-    assert done.returncode == 0, done.stderr
+        # It has no `--userdir`, and needs `user_data` in the current folder.
+        (tmp_path / "user_data").mkdir()
+        done = run_freqtrade(given, 120, cwd=tmp_path)
+    assert copy.is_file(), done.stdout
     given = ["equity", str(copy), "--starting-balance", "10000", "--json"]
     shown = CliRunner().invoke(app, given, catch_exceptions=False)
     assert shown.exit_code == 0, shown.output
