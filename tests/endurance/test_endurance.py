@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -141,6 +142,7 @@ def test_objects_are_counted_beside_what_other_tests_have_left():
     left = weakref.proxy(gone), RunningAccount.__new__(RunningAccount)
     del gone
     kept = [TradeKey(number, START) for number in range(7)]
+    gc.collect()  # what other tests have left in cycles must not go between the two counts
     before = own_objects()
     kept.clear()
     name = f"{TradeKey.__module__}.{TradeKey.__qualname__}"
