@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 from time import monotonic
 from typing import Any
 
 _MAIN = "from freqtrade.main import main; main()"
+_SHOWS_STACKS = {"PYTHONFAULTHANDLER": "1"}  # of all threads, when it is aborted
 
 
 class Process:
@@ -41,7 +43,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "COLUMNS": "2000"} | more.pop("env", {}),
+            env={**os.environ, "COLUMNS": "2000", **_SHOWS_STACKS} | more.pop("env", {}),
             **more,
         )
         self.log: list[str] = []
@@ -70,9 +72,16 @@ class Process:
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
         """Send a signal (SIGINT is Ctrl-C, SIGKILL `kill -9`); the exit code.
 
-        The log is complete then.
+        The log is complete then. Ctrl-C is pressed twice where it must be, with a warning: stock
+        Freqtrade misses one of a thousand, which pandas takes for an error of its own.
         """
         self._process.send_signal(how)
+        if how is signal.SIGINT:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(20)
+            if not self.has_ended:
+                warnings.warn("Ctrl-C was pressed a second time", stacklevel=2)
+                self._process.send_signal(how)
         return self.wait()
 
     def signal(self, how: signal.Signals) -> None:
@@ -93,11 +102,23 @@ class Process:
 
     def wait(self) -> int:
         """For its end; the exit code."""
-        code = self._process.wait(60)
+        try:
+            code = self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(10)
+            self._read_the_rest()
+            tail = "".join(self.log[-150:])
+            raise AssertionError(
+                f"it has not ended in 60 s; its log, and stacks:\n{tail}"
+            ) from None
+        self._read_the_rest()
+        return code
+
+    def _read_the_rest(self) -> None:
         self._reader.join(10)
         while not self._lines.empty():
             self.log.append(self._lines.get())
-        return code
 
     def close(self) -> None:
         self._process.kill()

@@ -6,9 +6,12 @@ The venue is the exchange at the present, reached over TLS by the process that u
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from time import sleep
 from unittest import mock
 
@@ -17,16 +20,20 @@ import yaml
 from freqtrade.persistence import Trade, init_db
 
 from perpkit.venue.engine import OrderStatus
-from tests.bench.in_process import STRATEGIES
-from tests.bench.live import LIVE, Venue, differences
+from tests.bench.acts import STEP, hold, live_stops
+from tests.bench.in_process import MINUTE, STRATEGIES, InProcessBot
+from tests.bench.live import LIVE, Venue, differences, live_bench
 from tests.bench.process import Process, trading
-from tests.cases import SLOW
+from tests.bench.scripted_market import scripted_market
+from tests.bench.struck import Struck
+from tests.cases import SLOW, scaled
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import Bot, bot_at, present_venue
 
 pytestmark = pytest.mark.integration
 
 HELD, WAITING = "ETH/USDT:USDT", "BTC/USDT:USDT"
+SCRIPT = datetime(2026, 3, 2, 10, 0, 40, tzinfo=UTC)
 ENDED = 128 + signal.SIGINT  # Freqtrade answers SIGTERM as it does Ctrl-C
 SETTINGS = {
     **LIVE,
@@ -92,6 +99,65 @@ def test_a_signal_closes_no_position(live_bot, venue, how, withdrawn):
     assert waiting.status is expected, "".join(process.log)[-3000:]
     assert {order.side for order in venue.account.orders.values()} == {"BUY"}
     assert "closed at the market" not in "".join(process.log)
+
+
+@contextmanager
+def held_in_this_process() -> Iterator[tuple[InProcessBot, Venue]]:
+    """A position. Ctrl-C reaches this process also as a job in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    still = scripted_market(SCRIPT, [(1, 50_000.0), (3, 50_000.0)], turnover=1e10)
+    at_once = {"stake_amount": "unlimited", "entry_pricing": {"price_side": "other"}}
+    try:
+        with live_bench("WholeTrade", still, SCRIPT, **at_once) as (bot, venue):
+            bot.run(2, STEP)
+            hold(bot, venue, "long")
+            bot.run(1, STEP)
+            yield bot, venue
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_a_strategy_hides_ends_the_bot():
+    """In its callback, by a bare `except`. Other ways: tests/bot/live/test_ending_signals.py."""
+    with held_in_this_process() as (bot, venue):
+        held, hidden = venue.amount, []
+
+        def custom_exit(*_args, **_kwargs):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except:  # noqa: E722
+                hidden.append(True)
+
+        with (
+            mock.patch.object(type(bot.bot.strategy), "custom_exit", custom_exit, create=True),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            bot.run(1, STEP)
+        assert hidden == [True]
+        assert venue.amount == held > 0
+        [stop] = live_stops(venue)
+        assert stop.quantity == held
+
+
+@pytest.mark.parametrize("seed", range(scaled(10)))
+def test_a_signal_at_any_point_ends_the_bot(seed):
+    """Of a cycle with a candle and a position, one of its 87,000 points."""
+
+    def candle():
+        bot.run_until(lambda: bot.now.second == 0, 2 * MINUTE, STEP)
+        return partial(bot.run, 1, STEP)
+
+    with held_in_this_process() as (bot, venue):
+        held, counted = venue.amount, Struck()
+        counted.run(candle())
+        # The next candle may have a few points less.
+        struck = Struck(random.Random(seed).randrange(1, counted.points * 95 // 100))
+        assert struck.run(candle()), struck.where
+        bot.bot.cleanup()
+        assert not bot.bot._exit_lock.locked()
+        assert venue.amount == held
+        [stop] = live_stops(venue)
+        assert stop.quantity == held
 
 
 @contextmanager

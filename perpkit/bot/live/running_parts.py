@@ -22,6 +22,7 @@ from perpkit.bot.live.booking import Booking
 from perpkit.bot.live.crash_loop import CrashLoop
 from perpkit.bot.live.delistings import Delistings
 from perpkit.bot.live.ended_entries import note_ended_entries
+from perpkit.bot.live.ending_signals import EndingSignals
 from perpkit.bot.live.entry_check import EntryGate
 from perpkit.bot.live.fleet_member import NAME as FLEET
 from perpkit.bot.live.fleet_member import FleetMember
@@ -116,8 +117,9 @@ class RunningParts(NoParts):
         try:
             self._start(config, dp, settings, states, allowed, refusals)
             self._report(refusals)
-        finally:  # outermost, even if not all parts were created
+        finally:  # outermost, the last one too, even if not all parts were created
             self._state.start()
+            EndingSignals(bot)
 
     def awaits_positioning(self, pair: str) -> bool:
         return self._refresh is not None and self._refresh.awaits(pair)

@@ -41,7 +41,12 @@ def share_trades(bot: Any, refusals: Refusals) -> TradeLock:
     for attribute in UNLOCKED:
         under_lock(bot, attribute)
     replace(bot, "bot.execute_entry", _checked(bot, refusals))
-    around(bot, "bot.cleanup", _with_a_usable_session)
+
+    def clean_up(cleanup: Callable[[], None]) -> None:
+        lock.let_go()  # Telegram and the API end only once their requests have been answered
+        _with_a_usable_session(cleanup)
+
+    around(bot, "bot.cleanup", clean_up)
     return lock
 
 

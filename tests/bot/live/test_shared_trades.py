@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from types import SimpleNamespace
 from unittest import mock
 
@@ -139,6 +139,44 @@ def test_after_a_signal_within_a_statement_the_clean_up_can_count(database, stat
         Trade.get_open_trades() if statement == "SELECT" else Trade.session.flush()
     bot.cleanup()
     assert bot.counted == 1
+
+
+def test_a_lock_that_a_signal_has_left_held_keeps_no_other_thread(database):
+    """One on the way into `__exit__`: a request of Telegram's waited for ever, the end for it."""
+    bot = Bot()
+    lock = share_trades(bot, Refusals())
+    lock.__enter__()
+    lock.__enter__()
+    bot.cleanup()
+    assert not lock.locked()
+    taken = []
+
+    def request() -> None:
+        taken.append(lock._lock.acquire(timeout=10))
+
+    thread = Thread(target=request)
+    thread.start()
+    thread.join()
+    assert taken == [True]
+
+
+def test_a_lock_that_another_thread_holds_stays_its_own(database):
+    bot = Bot()
+    lock, held, ended = share_trades(bot, Refusals()), Event(), Event()
+
+    def request() -> None:
+        with lock:
+            held.set()
+            ended.wait(10)
+
+    thread = Thread(target=request)
+    thread.start()
+    held.wait(10)
+    bot.cleanup()
+    assert lock.locked()
+    ended.set()
+    thread.join()
+    assert not lock.locked()
 
 
 def test_where_the_database_is_gone_the_bot_ends_all_the_same(database, monkeypatch):
