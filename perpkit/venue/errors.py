@@ -21,6 +21,10 @@ def invalid_symbol() -> VenueError:
     return VenueError(-1121, "Invalid symbol.")
 
 
+def invalid_pair() -> VenueError:
+    return VenueError(-4144, "Invalid pair.")
+
+
 def invalid_interval() -> VenueError:
     return VenueError(-1120, "Invalid interval.")
 

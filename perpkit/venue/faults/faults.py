@@ -8,6 +8,7 @@ those of the market. Those of orders and accounts are carried out by `exchange`,
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -45,6 +46,8 @@ MAX_FAULTS = 1000
 MAX_PRICE_FAULTS = 200
 MAX_TIME = 4_102_444_800_000  # 2100-01-01
 _LONGEST_PATTERN = 200
+# An event of user data, as ORDER_TRADE_UPDATE; streams have small letters.
+_EVENT = re.compile("[A-Z_]+")
 MAX_TIMES = 1_000_000
 
 
@@ -116,6 +119,11 @@ class Fault:
                 raise ValueError(f"endpoint means nothing to {self.kind}, got {self.endpoint!r}")
             if self.kind not in ORDER_KINDS and (self.probability < 1 or self.times):
                 raise ValueError(f"{self.kind} is a state: it has neither probability nor times")
+        if self.kind is _K.STREAM_CUT and _EVENT.fullmatch(self.endpoint):
+            raise ValueError(
+                f"endpoint of {self.kind} is a pattern of streams, as a connection is cut whole, "
+                f'of user data "userData": got {self.endpoint!r}'
+            )
 
     def number(self, name: str) -> float:
         return float(self._value(name))

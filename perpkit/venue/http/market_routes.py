@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from perpkit.durations import DAY_MS, HOUR_MS
-from perpkit.venue.errors import VenueError, invalid_interval, not_trading
+from perpkit.venue.errors import VenueError, invalid_interval, invalid_pair, not_trading
 from perpkit.venue.http import payloads
 from perpkit.venue.http.exchange_info import exchange_info
 from perpkit.venue.http.form import DIGITS
@@ -31,6 +31,7 @@ Served = Annotated[Market, Depends(_served)]
 Limit1500 = Annotated[int, DIGITS, Query(ge=1, le=1500)]
 Limit1000 = Annotated[int, DIGITS, Query(ge=1, le=1000)]
 Limit500 = Annotated[int, DIGITS, Query(ge=1, le=500)]
+Count = Annotated[int, DIGITS]
 # The bound is beyond any date that matters, and within numpy's 64-bit integers.
 Time = Annotated[int | None, DIGITS, Query(ge=0, le=10**18)]
 Symbol = Annotated[str, Query(min_length=1)]
@@ -52,6 +53,13 @@ def _each(market: Market, symbol: str | None, row: Callable[[str], Any]) -> Any:
 def _check_traded(market: Market, symbol: str) -> None:
     if not market.is_traded(symbol):
         raise not_trading()
+
+
+def _check_pair(market: Market, pair: str) -> None:
+    try:
+        market.instrument(pair)
+    except VenueError:
+        raise invalid_pair() from None
 
 
 def _check_order(start: int | None, end: int | None) -> None:
@@ -123,6 +131,7 @@ async def continuous(
     endTime: Time = None,  # noqa: N803
     limit: Limit1500 = 500,
 ) -> Response:
+    _check_pair(market, pair)
     if not market.instrument(pair).is_continuous(contractType):
         raise VenueError(-4104, "Invalid contract type")
     return _klines(market, PriceKind.LAST, pair, interval, startTime, endTime, limit)
@@ -149,6 +158,7 @@ async def index(
     endTime: Time = None,  # noqa: N803
     limit: Limit1500 = 500,
 ) -> Response:
+    _check_pair(market, pair)
     return _klines(market, PriceKind.INDEX, pair, interval, startTime, endTime, limit)
 
 
@@ -217,7 +227,7 @@ async def book_ticker(market: Served, symbol: str | None = None) -> Any:
 
 
 @market_router.get("/fapi/v1/depth")
-async def depth(market: Served, symbol: Symbol, limit: Limit1000 = 500) -> dict[str, Any]:
+async def depth(market: Served, symbol: Symbol, limit: Count = 500) -> dict[str, Any]:
     if limit not in _DEPTHS:
         raise VenueError(-4021, f"'{limit}' is not valid depth limit.")
     _check_traded(market, symbol)

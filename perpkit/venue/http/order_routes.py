@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perpkit.venue.engine import Account, NewAlgo, NewOrder, OrderChange, Refusal
+from perpkit.venue.errors import VenueError
 from perpkit.venue.exchange.exchange import Exchange
 from perpkit.venue.exchange.order_faults import check_lock
 from perpkit.venue.http import order_payloads as payloads
@@ -181,6 +182,7 @@ def _new_order(account: Account, sent: RequestParameters) -> NewOrder:
 
 
 def _new_algo(account: Account, sent: RequestParameters) -> NewAlgo:
+    choice_of(sent, "newOrderRespType", _RESPONSES, Refusal.INVALID_RESPONSE_TYPE)
     choice_of(sent, "selfTradePreventionMode", _SELF_TRADES, Refusal.BAD_SELF_TRADE_MODE)
     whole = sent.flag("closePosition")
     return NewAlgo(
@@ -215,12 +217,19 @@ def order_of(sent: RequestParameters, name: str) -> dict[str, Any]:
     """Identifies an order by the exchange's id or by the client's own."""
     number, client = optional_integer(sent, name) or 0, sent.text("origClientOrderId", "")
     if not number and not client:
-        raise Refusal.MANDATORY.error(name)
+        raise _neither("origClientOrderId", name)
     return {"order_id": number, "client_id": client}
+
+
+def _neither(first: str, second: str) -> VenueError:
+    code = Refusal.MANDATORY.code
+    return VenueError(
+        code, f"Param '{first}' or '{second}' must be sent, but both were empty/null!"
+    )
 
 
 def _which_algo(sent: RequestParameters) -> dict[str, Any]:
     number, client = optional_integer(sent, "algoId") or 0, sent.text("clientAlgoId", "")
     if not number and not client:
-        raise Refusal.MANDATORY.error("algoId")
+        raise _neither("clientAlgoId", "algoId")
     return {"algo_id": number, "client_id": client}

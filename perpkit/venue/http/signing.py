@@ -78,8 +78,8 @@ def authenticate(
 
     :param query, body: the bytes as sent, which are what the signature covers
     :param now: the exchange's clock, ms
-    :raises VenueError: -2014 no key, -2015 unknown key or not allowed, -1022 signature, -1021 time,
-        -1101 for a parameter that is there twice
+    :raises VenueError: -2014 no key, -2015 unknown key or not allowed, -1102 no signature, -1022
+        another one, -1021 time, -1101 for a parameter that is there twice
     """
     if not api_key or not is_key(api_key):
         raise VenueError(-2014, "API-key format invalid.", 401)
@@ -89,6 +89,8 @@ def authenticate(
     expected = hmac.new(account.secret.encode(), signed, sha256).hexdigest()
     # Case does not matter, as on the exchange; compared as bytes, since a client may send anything.
     signature = values.pop("signature", "").lower().encode("utf-8", "replace")
+    if not signature:
+        raise Refusal.MANDATORY.error("signature")
     if not hmac.compare_digest(expected.encode(), signature):
         raise VenueError(-1022, "Signature for this request is not valid.")
     parameters = RequestParameters(values)

@@ -34,7 +34,6 @@ _BATCH = Cost(5, orders_10s=5, orders_1m=1)
 _FIXED = {
     "GET /fapi/v1/fundingRate": Cost(0, pool=Pool.FUNDING),
     "GET /fapi/v1/fundingInfo": Cost(0, pool=Pool.FUNDING),
-    "GET /fapi/v2/ticker/price": Cost(0),
     "GET /fapi/v1/trades": Cost(5),
     "GET /fapi/v1/aggTrades": Cost(20),
     "POST /fapi/v1/order": _ORDER,
@@ -64,6 +63,7 @@ _FIXED = {
 _BY_SYMBOL = {
     "GET /fapi/v1/ticker/24hr": (1, 40),
     "GET /fapi/v1/ticker/price": (1, 2),
+    "GET /fapi/v2/ticker/price": (1, 2),
     "GET /fapi/v1/ticker/bookTicker": (2, 5),
     "GET /fapi/v1/premiumIndex": (1, 10),
     "GET /fapi/v1/openOrders": (1, 40),

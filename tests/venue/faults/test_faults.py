@@ -50,6 +50,7 @@ K = FaultKind
             "status must be one of 500, 502, 503, 504, got 404",
         ),
         ({"kind": K.STALE_BOOK, "endpoint": "*/depth"}, "endpoint means nothing to stale_book"),
+        ({"kind": K.STREAM_CUT, "endpoint": "ALGO_UPDATE"}, "endpoint of stream_cut is a pattern"),
         ({"kind": K.STALE_BOOK, "probability": 0.5}, "stale_book is a state"),
         ({"kind": K.PRICE_GAP, "times": 1}, "price_gap is a state"),
     ],

@@ -71,7 +71,15 @@ def test_candles_of_calendar_months(client, clock, path):
             "Start time is greater than end time.",
         ),
         ("fapi/v1/depth?symbol=BTCUSDT&limit=7", -4021, "'7' is not valid depth limit."),
-        ("fapi/v1/depth?symbol=BTCUSDT&limit=1500", -1130, INVALID.format("limit")),
+        ("fapi/v1/depth?symbol=BTCUSDT&limit=1500", -4021, "'1500' is not valid depth limit."),
+        ("fapi/v1/depth?symbol=BTCUSDT&limit=0", -4021, "'0' is not valid depth limit."),
+        ("fapi/v1/depth?symbol=BTCUSDT&limit=x", -1100, ILLEGAL.format("limit")),
+        ("fapi/v1/indexPriceKlines?pair=FOO&interval=1h", -4144, "Invalid pair."),
+        (
+            "fapi/v1/continuousKlines?pair=FOO&contractType=PERPETUAL&interval=1h",
+            -4144,
+            "Invalid pair.",
+        ),
         (
             f"fapi/v1/klines?symbol=BTCUSDT&interval=1h&startTime={10**25}",
             -1100,

@@ -72,6 +72,34 @@ def test_an_algo_id_prevails_over_a_client_id(client, market, method, code):
     assert client("GET", path, **mine)["algoStatus"] == "NEW"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "names"),
+    [
+        ("GET", "order", "'origClientOrderId' or 'orderId'"),
+        ("GET", "openOrder", "'origClientOrderId' or 'orderId'"),
+        ("PUT", "order", "'origClientOrderId' or 'orderId'"),
+        ("DELETE", "order", "'origClientOrderId' or 'orderId'"),
+        ("GET", "algoOrder", "'clientAlgoId' or 'algoId'"),
+        ("DELETE", "algoOrder", "'clientAlgoId' or 'algoId'"),
+    ],
+)
+def test_one_of_both_ids_must_be_sent(client, method, path, names):
+    changed = {"side": "BUY", "quantity": "0.02", "price": "100"} if method == "PUT" else {}
+    answer = client.raw(method, f"/fapi/v1/{path}", symbol=BTC, **changed)
+    message = f"Param {names} must be sent, but both were empty/null!"
+    assert answer.json() == {"code": -1102, "msg": message}
+
+
+@pytest.mark.parametrize(("value", "accepted"), [("ACK", True), ("RESULT", True), ("FULL", False)])
+@pytest.mark.parametrize("path", ["order", "algoOrder"])
+def test_types_of_answers(client, path, value, accepted):
+    sent = WHOLE if path == "algoOrder" else {**LONG, "positionSide": "BOTH"}
+    answer = client.raw("POST", f"/fapi/v1/{path}", **sent, newOrderRespType=value)
+    expected = None if accepted else -1136
+    assert answer.json().get("code") == expected
+    assert bool(client("GET", "/fapi/v1/openAlgoOrders")) is (accepted and path == "algoOrder")
+
+
 WHOLE = {
     "symbol": BTC, "algoType": "CONDITIONAL", "side": "SELL", "type": "STOP_MARKET",
     "triggerPrice": 20_000, "closePosition": "true",

@@ -86,7 +86,7 @@ def test_of_a_perpetual_continuous_candles_are_its_klines(client):
         (CONTINUOUS, CANDLES, {"contractType": "CURRENT_QUARTER"}, -4104),
         (CONTINUOUS, CANDLES, {"contractType": "EVER"}, -4104),
         (CONTINUOUS, CANDLES, {"contractType": ""}, -1102),
-        (CONTINUOUS, CANDLES, {"pair": "NOPE"}, -1121),
+        (CONTINUOUS, CANDLES, {"pair": "NOPE"}, -4144),
         (CONTINUOUS, CANDLES, {"interval": "7m"}, -1120),
         (CONTINUOUS, CANDLES, {"limit": 1501}, -1130),
         (CONTINUOUS, CANDLES, {"startTime": 2, "endTime": 1}, -1023),
