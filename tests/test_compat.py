@@ -216,11 +216,42 @@ def test_what_was_tried_of_other_commits_stays_and_does_not_count(here, tmp_path
     monkeypatch.setattr(matrix_run, "FILE", tmp_path / "passed.json")
     others = [good(cell, perpkit=__version__, commit="a1") for cell in MATRIX[:4]]
     path = written(tmp_path / "compat.json", *others)
-    assert matrix_run.main(["--only", str(OLDEST), "--out", str(tmp_path)]) == 1
+    assert matrix_run.main(["--only", str(OLDEST), "--out", str(tmp_path)]) == 0
     commits = [each["commit"] for each in json.loads(path.read_text())]
     assert commits == ["a1", "a1", "a1", here]
     assert (tmp_path / "compat.md").read_text().count("passed, a1 |") == 3
     assert not (tmp_path / "passed.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (good(OLDEST), 0),
+        (Outcome(OLDEST, missing="not here"), 0),
+        (good(OLDEST, moved=["x"]), 1),
+        (Outcome(OLDEST), 1),
+        (good(OLDEST, wrong=["rehearsal: the bot ended"]), 1),
+    ],
+)
+def test_some_cells_end_as_they_were_found(outcome, code, tmp_path, monkeypatch, capsys):
+    """Nothing counts as the whole matrix."""
+    monkeypatch.setattr(matrix_run, "commit_of_checkout", lambda: "b2")
+    monkeypatch.setattr(matrix_run, "published", lambda: ["2026.8", "2026.9"])
+    monkeypatch.setattr(matrix_run, "run", lambda *_, **__: outcome)
+    monkeypatch.setattr(matrix_run, "FILE", tmp_path / "passed.json")
+    assert matrix_run.main(["--only", str(OLDEST), "--out", str(tmp_path)]) == code
+    assert not (tmp_path / "passed.json").exists()
+    assert ("goes by the last whole run" in capsys.readouterr().out) is (code == 0)
+
+
+def test_without_the_registry_there_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+    assert matrix_run.main(["--out", str(tmp_path)]) == 2
+    assert re.fullmatch("the releases of Freqtrade cannot be listed: .+\n", capsys.readouterr().err)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_plugin_of_others_that_cannot_be_installed_fails_nothing(tmp_path, monkeypatch):

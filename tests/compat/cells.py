@@ -32,12 +32,24 @@ class Cell:
         return Version(self.freqtrade).is_prerelease
 
 
+class UnreachableError(Exception):
+    """The package registry does not answer; with pip's reason."""
+
+
 def published() -> list[str]:
-    """Every version of Freqtrade in the package registry, as pip says them."""
+    """Every version of Freqtrade in the package registry, as pip says them.
+
+    :raises UnreachableError: if it says none
+    """
     command = [sys.executable, "-m", "pip", "index", "versions", "--pre", "freqtrade"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired as error:
+        raise UnreachableError(f"no answer in {error.timeout} s") from None
     found = re.search(r"Available versions: (.*)", done.stdout)
-    assert found, done.stdout
+    if not found:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise UnreachableError(said[-1] if said else f"pip says {done.stdout or done.stderr!r}")
     return found[1].split(", ")
 
 

@@ -176,6 +176,7 @@ YOUNG = listed_after(START, 3)
         ),
         (("--write-datadir", "EMPTY", "--timeframes", "7m"), "timeframe must be one of 1m, 3m"),
         (("--write-datadir", "EMPTY", "--timeframes", ""), "timeframes must name at least one"),
+        (("--log", __file__), "log must be a new file or an earlier one, got "),
     ],
 )
 def test_bad_input_is_one_clear_line(tmp_path, arguments, message):

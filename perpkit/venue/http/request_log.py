@@ -12,6 +12,8 @@ from typing import TextIO
 
 # Parameters that are never logged.
 SECRETS = frozenset({"signature", "apikey", "listenkey"})
+# What each line begins with, so that an earlier log is known.
+_MARK = b'{"time": '
 # Longest value and number of values kept of a request: ten thousand must not fill the memory.
 _LONGEST, _MOST = 200, 40
 
@@ -52,7 +54,14 @@ class RequestLog:
     """:param kept: entries kept in memory; the oldest are dropped first"""
 
     def __init__(self, kept: int = 10_000, file: Path | None = None) -> None:
-        """:raises OSError: when the file cannot be opened for appending"""
+        """
+        :raises OSError: when the file cannot be opened for appending
+        :raises ValueError: for a file that is no request log, which lines of it would spoil
+        """
+        if file is not None and file.is_file():
+            with file.open("rb") as earlier:
+                if (head := earlier.read(len(_MARK))) and head != _MARK:
+                    raise ValueError(f"log must be a new file or an earlier one, got {file}")
         self._entries: deque[LoggedRequest] = deque(maxlen=kept)
         self._file: TextIO | None = file.open("a", buffering=1) if file else None
         self.total = 0

@@ -248,6 +248,17 @@ def test_the_log_is_appended_to_a_file_line_by_line(tmp_path):
     assert len(path.read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize("content", ["{}", '{"exchange": 1}', "SQLite format 3\0", "time,open\n"])
+def test_a_file_that_is_no_log_is_not_appended_to(tmp_path, content):
+    path = tmp_path / "mine"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="log must be a new file or an earlier one, got"):
+        RequestLog(file=path)
+    assert path.read_text() == content
+    path.write_text("")
+    RequestLog(file=path).close()
+
+
 def test_the_command_writes_the_log_and_enforces_limits_when_told(tmp_path):
     path = tmp_path / "requests.jsonl"
     options = ("--days", 3, "--pairs", "BTC/USDT:USDT", "--log", path, "--rate-limits")
