@@ -141,7 +141,8 @@ soak: setup $(OLD)/.ready
 	$(BIN)/python $(PYTEST) -m slow
 	CASES_FACTOR=0.2 $(OLD)/bin/python $(PYTEST) tests/bot tests/pairlists
 	CASES_FACTOR=20 $(BIN)/python $(PYTEST) --timeout 1800 \
-		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue
+		tests/bot tests/breakers tests/execution tests/market tests/risk tests/signals tests/venue \
+		tests/integration/test_signals.py
 	$(BIN)/python -m tests.soak --bot guarded --episodes $(EPISODES) --jobs $(JOBS)
 	$(BIN)/python -m tests.emergency --runs $(STOPS) --jobs $(JOBS) --out soak/emergency.jsonl
 	$(BIN)/python -m tests.targets --jobs $(JOBS) --out soak/targets.jsonl
