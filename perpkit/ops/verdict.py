@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perpkit.ops.bot_files import RUNS, Config, Userdir, errors, user_directory
-from perpkit.ops.results_input import Datadir, DataFormat, Input
+from perpkit.ops.results_input import Datadir, Input
 from perpkit.ops.results_input import as_json as json_of
 from perpkit.ops.stored import BadInputError
 from perpkit.ops.verdict_shown import print_gate, print_verdict
@@ -53,7 +53,10 @@ def verdict(
     config: Config = None,
     userdir: Userdir = None,
     datadir: Datadir = None,
-    data_format: DataFormat = "feather",
+    data_format: Annotated[
+        str | None,
+        typer.Option(help="Of the stored candles: feather (default), parquet, json, jsongz."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
@@ -65,10 +68,16 @@ def verdict(
         check_can_judge()
         if source.is_dir():
             known = usual_log(log, userdir_of_run(source, config, userdir))
-            given = Input(datadir, config, data_format, None, userdir)
+            given = Input(datadir, config, data_format or "feather", None, userdir)
             _of_run(source, ideas, known, given, seed, as_json=as_json)
             return
-        of_a_run = {"log": log, "config": config, "userdir": userdir, "datadir": datadir}
+        of_a_run = {
+            "log": log,
+            "config": config,
+            "userdir": userdir,
+            "datadir": datadir,
+            "data-format": data_format,
+        }
         found = [name for name, value in of_a_run.items() if value is not None]
         if found and source.exists():  # else the name is what is wrong
             raise BadInputError(

@@ -446,7 +446,7 @@ def test_the_epochs_of_a_hyperopt(tmp_path):
     assert "hyperopt must be a file" in said("verdict", tmp_path / "no.fthypt", code=2)
 
 
-@pytest.mark.parametrize("option", ["log", "config", "userdir", "datadir"])
+@pytest.mark.parametrize("option", ["log", "config", "userdir", "datadir", "data-format"])
 @pytest.mark.parametrize("name", ["r.csv", "r.fthypt"])
 def test_what_is_of_a_run_is_refused_beside_a_table(tmp_path, option, name):
     path = write_table(tmp_path / name, ["date,a", "2021-01-01,0.1"])
