@@ -16,6 +16,8 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
+from freqtrade.enums import State
+
 from perpkit.bot.live.replaced import around
 
 logger = logging.getLogger(__name__)
@@ -31,27 +33,37 @@ class EndingSignals:
     """Notes the signals that end a running bot; its cycle ends by those that did not end it.
 
     The handlers stay what they were, Freqtrade's and Python's; a signal that is ignored stays
-    ignored. They are put back when the bot is cleaned up. A bot outside of the main thread gets no
+    ignored, and one whose handler goes on ends nothing. They are put back when the bot is cleaned
+    up; after `/reload_config`, the next bot takes over. A bot outside of the main thread gets no
     signals, and changes nothing.
     """
 
     def __init__(self, bot: Any) -> None:
+        self._bot = bot
         self._came = False
         self._before: dict[signal.Signals, Handler] = {}
         if current_thread() is not main_thread():
             return
         for each in _SIGNALS:
-            handler = signal.getsignal(each)
-            if callable(handler):
-                self._before[each] = handler
-                signal.signal(each, self._note)
+            self._follow(each)
         for attribute in _CYCLES:
             around(bot, attribute, self._cycle)
         around(bot, "bot.cleanup", self._cleanup)
 
+    def _follow(self, each: signal.Signals) -> None:
+        handler = signal.getsignal(each)
+        earlier = getattr(handler, "__self__", None)
+        if isinstance(earlier, EndingSignals):
+            self._came |= earlier._came
+            handler = earlier._before[each]
+        if callable(handler):
+            self._before[each] = handler
+            signal.signal(each, self._note)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._came = True
         self._before[signal.Signals(number)](number, frame)
+        self._came = False
 
     def _cycle(self, process: Callable[[], None]) -> None:
         self._end_if_lost()  # between two cycles
@@ -68,6 +80,9 @@ class EndingSignals:
             raise KeyboardInterrupt
 
     def _cleanup(self, cleanup: Callable[[], None]) -> None:
+        if self._bot.state is State.RELOAD_CONFIG:
+            cleanup()
+            return
         for each, handler in self._before.items():
             if signal.getsignal(each) == self._note:
                 signal.signal(each, handler)

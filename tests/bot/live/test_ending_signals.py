@@ -8,6 +8,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from freqtrade.enums import State
 
 from perpkit.bot.live.ending_signals import LOST, EndingSignals
 
@@ -32,6 +33,7 @@ class Bot:
 
     def __init__(self, work=lambda: None) -> None:
         self.work = work
+        self.state = State.RUNNING
         self.cleaned = False
 
     def process(self):
@@ -131,8 +133,33 @@ def test_an_ignored_signal_stays_ignored():
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_one_hidden_around_a_reload_ends_the_next_bot(when):
+    first, second = Bot(), Bot()
+    EndingSignals(first)
+    first.state = State.RELOAD_CONFIG
+    if when == "before":
+        swallowed(signal.SIGTERM)
+    first.cleanup()
+    if when == "while":
+        swallowed(signal.SIGTERM)
+    EndingSignals(second)
+    with pytest.raises(KeyboardInterrupt):
+        second.process()
+    second.cleanup()
+    assert [signal.getsignal(each) for each in BOTH] == [freqtrade_raises] * 2
+
+
+def test_a_handler_that_goes_on_ends_nothing(caplog):
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    bot = Bot(lambda: signal.raise_signal(signal.SIGTERM))
+    EndingSignals(bot)
+    bot.process()
+    assert LOST not in caplog.text
+
+
 def test_the_handlers_come_back_when_the_bot_is_cleaned_up():
-    first, second = Bot(), Bot()  # as by `/reload_config`
+    first, second = Bot(), Bot()
     for bot in (first, second):
         EndingSignals(bot)
         assert signal.getsignal(signal.SIGTERM) is not freqtrade_raises

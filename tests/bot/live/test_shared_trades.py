@@ -141,14 +141,18 @@ def test_after_a_signal_within_a_statement_the_clean_up_can_count(database, stat
     assert bot.counted == 1
 
 
-def test_a_lock_that_a_signal_has_left_held_keeps_no_other_thread(database):
+@pytest.mark.parametrize("counted", [-1, 0, 1])
+def test_a_lock_that_a_signal_has_left_held_keeps_no_other_thread(database, counted):
     """One on the way into `__exit__`: a request of Telegram's waited for ever, the end for it."""
     bot = Bot()
     lock = share_trades(bot, Refusals())
     lock.__enter__()
     lock.__enter__()
+    lock._depth += counted  # the signal struck between the lock and its count
     bot.cleanup()
     assert not lock.locked()
+    with lock:
+        assert lock.locked()
     taken = []
 
     def request() -> None:
