@@ -1,6 +1,6 @@
 """Ends the bot after Ctrl-C, SIGTERM or `docker stop`, even where what they interrupt hides them.
 
-Python raises KeyboardInterrupt in whatever the main thread is doing. Code that swallows any error
+Python raises KeyboardInterrupt wherever the main thread is. Code that swallows any error
 there lets the bot go on as if nothing had come: a bare `except` of a strategy, a finalizer, and C
 code such as that of pandas, which takes an error while it compares column types for "not equal".
 Of a thousand points of a cycle of stock Freqtrade one or two are of this kind, and a host that

@@ -83,9 +83,8 @@ class TradeLock:
     def let_go(self) -> None:
         """Releases what a signal has made this thread hold for ever: one that strikes on the way
         into `__exit__` is raised before the lock is released. Called where nothing holds it."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]
-            self._depth = 0  # a signal may have struck between the lock and its count
         while self._lock._is_owned():  # type: ignore[attr-defined]
+            self._depth = 0  # not counted down: a signal may have struck between lock and count
             self._lock.release()
 
     def locked(self) -> bool:

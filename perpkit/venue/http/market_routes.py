@@ -15,6 +15,7 @@ from perpkit.venue.http.form import DIGITS
 from perpkit.venue.http.statistics import STATISTICS, Statistics
 from perpkit.venue.market.candles import SERVED_MS, Candles, PriceKind
 from perpkit.venue.market.history import limited_settlements
+from perpkit.venue.market.instruments import Instrument
 from perpkit.venue.market.market import Market
 from perpkit.venue.market.premium_index import premium_candles
 
@@ -55,9 +56,9 @@ def _check_traded(market: Market, symbol: str) -> None:
         raise not_trading()
 
 
-def _check_pair(market: Market, pair: str) -> None:
+def _instrument_of(market: Market, pair: str) -> Instrument:
     try:
-        market.instrument(pair)
+        return market.instrument(pair)
     except VenueError:
         raise invalid_pair() from None
 
@@ -131,8 +132,7 @@ async def continuous(
     endTime: Time = None,  # noqa: N803
     limit: Limit1500 = 500,
 ) -> Response:
-    _check_pair(market, pair)
-    if not market.instrument(pair).is_continuous(contractType):
+    if not _instrument_of(market, pair).is_continuous(contractType):
         raise VenueError(-4104, "Invalid contract type")
     return _klines(market, PriceKind.LAST, pair, interval, startTime, endTime, limit)
 
@@ -158,8 +158,8 @@ async def index(
     endTime: Time = None,  # noqa: N803
     limit: Limit1500 = 500,
 ) -> Response:
-    _check_pair(market, pair)
-    return _klines(market, PriceKind.INDEX, pair, interval, startTime, endTime, limit)
+    symbol = _instrument_of(market, pair).symbol
+    return _klines(market, PriceKind.INDEX, symbol, interval, startTime, endTime, limit)
 
 
 @market_router.get("/fapi/v1/premiumIndexKlines")

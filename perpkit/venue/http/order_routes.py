@@ -215,21 +215,20 @@ def _reduce_only(sent: RequestParameters, *, barred: bool) -> bool:
 
 def order_of(sent: RequestParameters, name: str) -> dict[str, Any]:
     """Identifies an order by the exchange's id or by the client's own."""
-    number, client = optional_integer(sent, name) or 0, sent.text("origClientOrderId", "")
-    if not number and not client:
-        raise _neither("origClientOrderId", name)
+    number, client = _either(sent, name, "origClientOrderId")
     return {"order_id": number, "client_id": client}
 
 
-def _neither(first: str, second: str) -> VenueError:
-    code = Refusal.MANDATORY.code
-    return VenueError(
-        code, f"Param '{first}' or '{second}' must be sent, but both were empty/null!"
-    )
-
-
 def _which_algo(sent: RequestParameters) -> dict[str, Any]:
-    number, client = optional_integer(sent, "algoId") or 0, sent.text("clientAlgoId", "")
-    if not number and not client:
-        raise _neither("clientAlgoId", "algoId")
+    number, client = _either(sent, "algoId", "clientAlgoId")
     return {"algo_id": number, "client_id": client}
+
+
+def _either(sent: RequestParameters, name: str, client_name: str) -> tuple[int, str]:
+    number, client = optional_integer(sent, name) or 0, sent.text(client_name, "")
+    if not number and not client:
+        raise VenueError(
+            Refusal.MANDATORY.code,
+            f"Param '{client_name}' or '{name}' must be sent, but both were empty/null!",
+        )
+    return number, client

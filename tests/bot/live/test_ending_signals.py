@@ -1,4 +1,4 @@
-"""A signal ends the bot, whatever hides it. Real processes: tests/integration/test_signals.py."""
+"""A signal ends the bot, however it is hidden. Processes: tests/integration/test_signals.py."""
 
 from __future__ import annotations
 
